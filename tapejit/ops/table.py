@@ -1,0 +1,220 @@
+"""The op table's row type: what one operation is, stated once.
+
+A row says how an operation is evaluated (NumPy's name for it, or a function of the NumPy module), how the kernel
+computes it (a C expression), what its result's type is, and how it is differentiated. Rules are ordinary functions
+written with the ops themselves: called on `Expr` they emit tape records, called on numbers they compute. Nothing here
+imports more than the standard library, because the kernel's build reads the table before NumPy is needed.
+Read next: `elementwise.py`, `linear.py`, `rules.py` (the rows), then `tapejit/passes/differentiate.py` (their one reader).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import namedtuple
+
+Type = namedtuple("Type", "dtype shape")
+Type.__doc__ = "The type of a value: dtype is one of DTYPES (text), shape a tuple of ints."
+
+DTYPES = ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64", "c64", "c128")
+FLOATS = frozenset(("f16", "f32", "f64", "c64", "c128"))  # what a tangent can have
+
+
+class Op:
+    """One row of the op table.
+
+    kind         'elementwise', 'linear' (in all operands jointly), 'multilinear' (in each operand) or 'rule';
+                 'special' rows (input, constant, guard, host) are known to the passes by name
+    evaluate     function (np, *values, **params) -> value: the reference semantics
+    result       function (types, **params) -> Type
+    params       names of the static parameters, in the order in which a record stores them
+    partials     elementwise: function (*operands, y) -> one partial, or a tuple with None for a flat operand
+    transpose    linear kinds: function (ct, *operands, **params) -> tuple of cotangents (None: not differentiable)
+    accumulate   linear kinds: name of the op that adds a cotangent into part of another: acc' = op(acc, ct, *rest, **params)
+    jvp, vjp     'rule' kind: (dots, operands, y, **params) -> y_dot or None; (ct, operands, y, **params) -> tuple
+    c, vector    elementwise: the C expression of the value in `x` or `a, b, c`; the name of a libmvec function
+    zero_safe    partials may be infinite or NaN: a zero cotangent (or tangent) stays zero whatever the partial
+    domain       where the laws draw their samples: one name, or one per operand
+    """
+
+    __slots__ = ("name", "code", "kind", "arity", "params", "evaluate", "result", "partials", "transpose", "accumulate",
+                 "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy")
+
+    def __init__(self, kind, **fields):
+        self.kind = kind
+        self.name = self.code = None
+        for slot in self.__slots__[2:]:
+            if slot != "kind":
+                setattr(self, slot, fields.pop(slot, None))
+        if fields:
+            raise TypeError(f"an op row has no field {', '.join(sorted(fields))}")
+
+    def __repr__(self):
+        return f"<op {self.name}>"
+
+    def __reduce__(self):
+        return _op_by_name, (self.name,)
+
+    @property
+    def differentiable(self):
+        return any(rule is not None for rule in (self.partials, self.transpose, self.jvp))
+
+    def __call__(self, *operands, **params):
+        """Emit a record when an operand is an Expr or a tracer, else compute with NumPy."""
+        for operand in operands:
+            if type(operand) is Expr:
+                builder = operand.builder
+                break
+            apply = getattr(type(operand), "apply_op", None)
+            if apply is not None:  # a tracer: tapejit/trace records what it is asked
+                return apply(self, operands, params)
+        else:
+            import numpy as np
+
+            return self.evaluate(np, *operands, **params)
+        ids = tuple(o.id if type(o) is Expr else builder.number(o, operand.type.dtype) for o in operands)
+        return Expr(builder, builder.emit(self, ids, tuple(params[name] for name in self.params)))
+
+
+class Expr:
+    """A value on a tape under construction, as the rules see it: operators and op calls emit records.
+
+    Python numbers that meet an Expr take its dtype.
+    """
+
+    __slots__ = ("builder", "id")
+
+    def __init__(self, builder, id):
+        self.builder = builder
+        self.id = id
+
+    @property
+    def type(self):
+        return self.builder.type_of(self.id)
+
+    @property
+    def shape(self):
+        return self.builder.type_of(self.id).shape
+
+    @property
+    def dtype(self):
+        return self.builder.type_of(self.id).dtype
+
+    def __repr__(self):
+        return f"%{self.id}"
+
+    def __add__(self, other):
+        return OPS["add"](self, other)
+
+    def __radd__(self, other):
+        return OPS["add"](other, self)
+
+    def __sub__(self, other):
+        return OPS["subtract"](self, other)
+
+    def __rsub__(self, other):
+        return OPS["subtract"](other, self)
+
+    def __mul__(self, other):
+        return OPS["multiply"](self, other)
+
+    def __rmul__(self, other):
+        return OPS["multiply"](other, self)
+
+    def __truediv__(self, other):
+        return OPS["divide"](self, other)
+
+    def __rtruediv__(self, other):
+        return OPS["divide"](other, self)
+
+    def __neg__(self):
+        return OPS["negative"](self)
+
+
+OPS: dict[str, Op] = {}  # name -> row, in table order
+ROWS: list[Op] = []  # code -> row
+
+
+def _op_by_name(name):
+    return OPS[name]
+
+
+def elementwise(c, partials=None, **fields):
+    """A row computed element by element; operands broadcast as in NumPy, outside the rules.
+
+    `c` is a C expression in `x` (one operand), `a`, `b` (two) or `a`, `b`, `c` (three), written with <tgmath.h> names,
+    so that one text serves float and double.
+    """
+    names = set(re.findall(r"\b[abcx]\b", c))
+    arity = 1 if names == {"x"} else {"a": 1, "b": 2, "c": 3}[max(names)]
+    if (names == {"x"}) == ("x" in names) and not (names == {"x"} or names <= {"a", "b", "c"}):
+        raise TypeError(f"op table: C text {c!r} mixes x with a, b, c")
+    if partials is not None and len(inspect.signature(partials).parameters) != arity + 1:
+        raise TypeError(f"op table: the partials of {c!r} take {arity} operands and y")
+    result = fields.pop("result", None)
+    rule = fields.pop("type_rule", None) or (_bool_result if result == "bool" else _same_result)
+    fields.setdefault("dtypes", ("f32", "f64"))
+    return Op("elementwise", c=c, partials=partials, arity=arity, params=(), result=rule, **fields)
+
+
+def linear(evaluate, transpose, *, params=(), arity=1, kind="linear", **fields):
+    """A row linear in its floating operands together (or, multilinear, in each): it is its own jvp."""
+    return Op(kind, evaluate=evaluate, transpose=transpose, params=tuple(params), arity=arity, **fields)
+
+
+def rule(evaluate, *, params=(), arity=1, **fields):
+    """A row whose jvp and vjp are both stated (or neither: not differentiable)."""
+    return Op("rule", evaluate=evaluate, params=tuple(params), arity=arity, **fields)
+
+
+def broadcast_shape(shapes):
+    """The NumPy broadcast of shapes; ValueError when they do not broadcast."""
+    shapes = [s for s in shapes if s]
+    if not shapes:
+        return ()
+    first = shapes[0]
+    if all(s == first for s in shapes):
+        return first
+    ndim = max(len(s) for s in shapes)
+    out = [1] * ndim
+    for s in shapes:
+        for k, n in enumerate(s, ndim - len(s)):
+            if n != 1:
+                if out[k] not in (1, n):
+                    raise ValueError(f"shapes {shapes} do not broadcast")
+                out[k] = n
+    return tuple(out)
+
+
+def _same_result(types):
+    return Type(types[-1].dtype, broadcast_shape([t.shape for t in types]))
+
+
+def _bool_result(types):
+    return Type("bool", broadcast_shape([t.shape for t in types]))
+
+
+def register(namespace):
+    """Enter the rows of a module's namespace into the table; the module's name for a row is the op's name."""
+    for name, row in namespace.items():
+        if isinstance(row, Op) and row.name is None:
+            row.name = name.rstrip("_")
+            if row.evaluate is None:
+                numpy_name = row.numpy or row.name
+                row.evaluate = lambda np, *values, _name=numpy_name: getattr(np, _name)(*values)
+            _check(row)
+            row.code = len(ROWS)
+            OPS[row.name] = row
+            ROWS.append(row)
+
+
+def _check(row):
+    """Refuse a row that contradicts itself; the error names the row."""
+    if row.name in OPS:
+        raise TypeError(f"op table: two rows are named {row.name!r}")
+    if row.kind in ("linear", "multilinear", "rule", "elementwise") and row.result is None:
+        raise TypeError(f"op table: row {row.name!r} states no result type")
+    if row.kind == "rule" and (row.jvp is None) != (row.vjp is None):
+        raise TypeError(f"op table: row {row.name!r} states one of jvp and vjp; state both or neither")
+    if not row.doc:
+        raise TypeError(f"op table: row {row.name!r} has no doc")
