@@ -1,16 +1,130 @@
-"""Elementwise rows: a C expression and the partial derivatives. Sorted by family; add a row here and nothing else."""
+"""Smooth elementwise rows: a C expression of the value and its partial derivatives, sorted by family.
 
+Add a row here and nothing else: evaluation, both modes of differentiation, the kernel, the printer and the law tests
+follow from it. Partials are written so that they keep their relative accuracy: no cancellation (1 - y*y for tanh' would
+lose every digit at x = 20), no overflow on the way to a finite result. `zero_safe` marks rows whose partials can be
+infinite or NaN where the value is not. Read next: `comparisons.py` (choices, rounding, bits), `linear.py`, `rules.py`.
+"""
+
+from .comparisons import equal, greater_equal, isinf, less, logical_and, logical_or, where
 from .table import elementwise
 
-add = elementwise("a + b", lambda a, b, y: (1, 1), doc="Sum.", vector=None, dtypes=("i32", "i64", "f32", "f64"))
-subtract = elementwise("a - b", lambda a, b, y: (1, -1), doc="Difference.", dtypes=("i32", "i64", "f32", "f64"))
-multiply = elementwise("a * b", lambda a, b, y: (b, a), doc="Product.", dtypes=("i32", "i64", "f32", "f64"))
+ARITHMETIC = ("i32", "i64", "f32", "f64")
+LN2, LN10, PI = 0.6931471805599453, 2.302585092994046, 3.141592653589793
+
+# --- arithmetic ----------------------------------------------------------------------------------------------------
+
+add = elementwise("a + b", lambda a, b, y: (1, 1), dtypes=ARITHMETIC, doc="Sum.")
+subtract = elementwise("a - b", lambda a, b, y: (1, -1), dtypes=ARITHMETIC, doc="Difference.")
+multiply = elementwise("a * b", lambda a, b, y: (b, a), dtypes=("bool",) + ARITHMETIC, doc="Product; on bools, logical and.")
 divide = elementwise("a / b", lambda a, b, y: (1 / b, -y / b), zero_safe=True, domain=("real", "nonzero"), doc="Quotient.")
-negative = elementwise("-x", lambda x, y: -1, doc="Negation.", dtypes=("i32", "i64", "f32", "f64"))
-square = elementwise("x * x", lambda x, y: 2 * x, doc="x * x.", dtypes=("i32", "i64", "f32", "f64"))
+negative = elementwise("-x", lambda x, y: -1, dtypes=ARITHMETIC, doc="Negation.")
+positive = elementwise("x", lambda x, y: 1, dtypes=ARITHMETIC, doc="The operand itself.")
+square = elementwise("x * x", lambda x, y: 2 * x, dtypes=ARITHMETIC, doc="x * x.")
+reciprocal = elementwise("1 / x", lambda x, y: -y * y, zero_safe=True, domain="nonzero", doc="1 / x.")
+
+
+def _zero_mul(np, ct, p):
+    product = np.multiply(ct, p)
+    return np.where((ct == 0) | (p == 0), product.dtype.type(0), product)
+
+
+zero_mul = elementwise("a == 0 || b == 0 ? 0 : a * b", lambda a, b, y: (b, a), evaluate=_zero_mul, zero_safe=True,
+                       doc="a * b, but 0 where an operand is 0, even when the other is infinite or NaN.")
+
+# --- powers and roots ----------------------------------------------------------------------------------------------
+
+sqrt = elementwise("sqrt(x)", lambda x, y: 0.5 / y, zero_safe=True, domain="positive", doc="Square root.")
+cbrt = elementwise("cbrt(x)", lambda x, y: 1 / (3 * square(y)), zero_safe=True, vector="cbrt", domain="nonzero", doc="Cube root.")
+
+
+def _power_partials(a, b, y):
+    # b * a**(b - 1) is 0 * inf at a = b = 0 and y * log(a) is 0 * -inf at a = 0 < b: both are 0, as the value is constant there.
+    of_base = where(equal(b, 0), 0, b * power(a, b - 1))
+    flat = logical_or(equal(y, 0), logical_and(equal(a, 0), greater_equal(b, 0)))
+    return of_base, where(flat, 0, y * log(a))
+
+
+power = elementwise("pow(a, b)", _power_partials, zero_safe=True, vector="pow", domain=("positive", "real"),
+                    kinks="the derivative in b is 0 at a = 0 <= b; in a it is 0 at b = 0", doc="a to the power b.")
+hypot = elementwise("hypot(a, b)", lambda a, b, y: (a / _nonzero(y), b / _nonzero(y)), vector="hypot",
+                    kinks="derivative 0 at the origin", doc="sqrt(a*a + b*b) without overflow.")
+
+
+def _nonzero(y):
+    """y, with 1 in the place of 0: makes a quotient 0 / y zero where y is."""
+    return where(equal(y, 0), 1, y)
+
+
+# --- exponentials and logarithms -----------------------------------------------------------------------------------
+
+exp = elementwise("exp(x)", lambda x, y: y, vector="exp", doc="Exponential.")
+exp2 = elementwise("exp2(x)", lambda x, y: LN2 * y, vector="exp2", doc="2 to the power x.")
+expm1 = elementwise("expm1(x)", lambda x, y: exp(x), vector="expm1", doc="exp(x) - 1, accurate near 0.")
+log = elementwise("log(x)", lambda x, y: 1 / x, vector="log", zero_safe=True, domain="positive", doc="Natural logarithm.")
+log2 = elementwise("log2(x)", lambda x, y: (1 / LN2) / x, vector="log2", zero_safe=True, domain="positive", doc="Logarithm to base 2.")
+log10 = elementwise("log10(x)", lambda x, y: (1 / LN10) / x, vector="log10", zero_safe=True, domain="positive", doc="Logarithm to base 10.")
+log1p = elementwise("log1p(x)", lambda x, y: 1 / (1 + x), vector="log1p", zero_safe=True, domain="above_minus_one", doc="log(1 + x), accurate near 0.")
+
+
+def _difference(a, b):
+    """a - b, and 0 where both are the same infinity: the limit of the derivatives along a = b."""
+    return where(logical_and(isinf(a), equal(a, b)), 0, a - b)
+
+
+def _logaddexp_partials(exp):
+    # 1 / (1 + exp(b - a)), not exp(a - y): a - y loses the digits of its result when a and b are large.
+    return lambda a, b, y: (1 / (1 + exp(_difference(b, a))), 1 / (1 + exp(_difference(a, b))))
+
+
+logaddexp = elementwise("tj_logaddexp(a, b)", _logaddexp_partials(exp), kinks="equal infinities share the derivative equally",
+                        doc="log(exp(a) + exp(b)) without overflow.")
+logaddexp2 = elementwise("tj_logaddexp2(a, b)", _logaddexp_partials(exp2), kinks="equal infinities share the derivative equally",
+                         doc="log2(2**a + 2**b) without overflow.")
+
+# --- trigonometry --------------------------------------------------------------------------------------------------
+
 sin = elementwise("sin(x)", lambda x, y: cos(x), vector="sin", doc="Sine; x in radians.")
 cos = elementwise("cos(x)", lambda x, y: -sin(x), vector="cos", doc="Cosine; x in radians.")
-exp = elementwise("exp(x)", lambda x, y: y, vector="exp", doc="Exponential.")
-log1p = elementwise("log1p(x)", lambda x, y: 1 / (1 + x), vector="log1p", domain="above_minus_one", zero_safe=True, doc="log(1 + x).")
-equal = elementwise("a == b", result="bool", doc="a == b.", dtypes=("bool", "i32", "i64", "f32", "f64"))
-greater = elementwise("a > b", result="bool", doc="a > b.", dtypes=("bool", "i32", "i64", "f32", "f64"))
+tan = elementwise("tan(x)", lambda x, y: 1 + square(y), vector="tan", doc="Tangent; x in radians.")
+arcsin = elementwise("asin(x)", lambda x, y: 1 / sqrt((1 - x) * (1 + x)), vector="asin", zero_safe=True, domain="unit", doc="Inverse sine.")
+arccos = elementwise("acos(x)", lambda x, y: -1 / sqrt((1 - x) * (1 + x)), vector="acos", zero_safe=True, domain="unit", doc="Inverse cosine.")
+arctan = elementwise("atan(x)", lambda x, y: 1 / (1 + square(x)), vector="atan", doc="Inverse tangent.")
+
+
+def _arctan2_partials(a, b, y):
+    radius = _nonzero(hypot(a, b))  # a*a + b*b would overflow or underflow at half of the exponents
+    return b / radius / radius, -a / radius / radius
+
+
+arctan2 = elementwise("atan2(a, b)", _arctan2_partials, vector="atan2", domain=("nonzero", "nonzero"), zero_safe=True,
+                      kinks="derivative 0 at the origin", doc="The angle of the point with y = a and x = b, in (-pi, pi].")
+deg2rad = elementwise("tj_deg2rad(x)", lambda x, y: PI / 180, doc="Degrees to radians.")
+rad2deg = elementwise("tj_rad2deg(x)", lambda x, y: 180 / PI, doc="Radians to degrees.")
+
+
+SINC_SERIES = (1.4797143443923793e-16, -4.498331606952833e-14, 1.0706029224547743e-11, -1.9270852604185937e-09, 2.505210838544172e-07,
+               -2.2045855379188714e-05, 0.0011904761904761906, -0.03333333333333333, 0.3333333333333333)  # of (sin(t) - t*cos(t)) / t**3 in t**2, last term first
+
+
+def _sinc_partial(x, y):
+    # (cos(t) - y) / x with t = pi*x cancels near 0, where a series is used.
+    t2 = square(PI * x)
+    series = SINC_SERIES[0]
+    for term in SINC_SERIES[1:]:
+        series = series * t2 + term
+    near = less(t2, 1)
+    return where(near, -PI * (PI * x) * series, (cos(PI * x) - y) / where(near, 1, x))
+
+
+sinc = elementwise("tj_sinc(x)", _sinc_partial, doc="sin(pi*x) / (pi*x), and 1 at 0.")
+
+# --- hyperbolic functions ------------------------------------------------------------------------------------------
+
+sinh = elementwise("sinh(x)", lambda x, y: cosh(x), vector="sinh", doc="Hyperbolic sine.")
+cosh = elementwise("cosh(x)", lambda x, y: sinh(x), vector="cosh", doc="Hyperbolic cosine.")
+tanh = elementwise("tanh(x)", lambda x, y: square(1 / cosh(x)), vector="tanh", doc="Hyperbolic tangent.")
+arcsinh = elementwise("asinh(x)", lambda x, y: 1 / hypot(1, x), vector="asinh", doc="Inverse hyperbolic sine.")
+arccosh = elementwise("acosh(x)", lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)), vector="acosh", zero_safe=True, domain="above_one",
+                      doc="Inverse hyperbolic cosine.")
+arctanh = elementwise("atanh(x)", lambda x, y: 1 / ((1 - x) * (1 + x)), vector="atanh", zero_safe=True, domain="unit", doc="Inverse hyperbolic tangent.")

@@ -3,6 +3,8 @@
 A basic index `idx` is a tuple with one item per axis of the operand: an int (the axis is dropped) or (start, count, step).
 """
 
+import builtins
+
 from .table import OPS, Type, linear
 
 
@@ -88,8 +90,8 @@ def _index_add(np, x, v, idx):
 
 index = linear(
     lambda np, x, idx: x[slices(idx)],
-    lambda ct, x, idx: (OPS["index_add"](zeros(ct, x.shape), ct, idx=idx),),
-    params=("idx",), accumulate="index_add",
+    accumulate=lambda acc, ct, idx: OPS["index_add"](acc, ct, idx=idx),
+    params=("idx",),
     result=lambda types, idx: Type(types[0].dtype, index_shape(idx)), doc="Integers and slices: a view.")
 
 index_set = linear(
@@ -137,8 +139,8 @@ def _take_add(np, x, i, v, axis):
 
 take = linear(
     lambda np, x, i, axis: np.take(x, i, axis=axis),
-    lambda ct, x, i, axis: (OPS["take_add"](zeros(ct, x.shape), i, ct, axis=axis), None),
-    arity=2, params=("axis",), result=_take_type, accumulate="take_add",
+    accumulate=lambda acc, ct, i, axis: OPS["take_add"](acc, i, ct, axis=axis),
+    arity=2, params=("axis",), result=_take_type,
     doc="x at the integers i (i64, negative ones count from the end) along axis: shape x.shape[:axis] + i.shape + x.shape[axis+1:]. "
         "IndexError when out of range.")
 
@@ -159,7 +161,7 @@ take_add = linear(
 
 def _concatenate_type(types, axis):
     shape = list(types[0].shape)
-    shape[axis] = sum(t.shape[axis] for t in types)
+    shape[axis] = builtins.sum(t.shape[axis] for t in types)  # `sum` is a row here
     return Type(types[0].dtype, tuple(shape))
 
 

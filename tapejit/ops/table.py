@@ -30,7 +30,8 @@ class Op:
     params       names of the static parameters, in the order in which a record stores them
     partials     elementwise: function (*operands, y) -> one partial, or a tuple with None for a flat operand
     transpose    linear kinds: function (ct, *operands, **params) -> tuple of cotangents (None: not differentiable)
-    accumulate   linear kinds: name of the op that adds a cotangent into part of another: acc' = op(acc, ct, *rest, **params)
+    accumulate   instead of transpose, for an operand 0 that is read in part: function (acc, ct, *other operands, **params) ->
+                 acc with the cotangent added into that part (the first one is added into zeros)
     jvp, vjp     'rule' kind: (dots, operands, y, **params) -> y_dot or None; (ct, operands, y, **params) -> tuple
     c, vector    elementwise: the C expression of the value in `x` or `a, b, c`; the name of a libmvec function
     zero_safe    partials may be infinite or NaN: a zero cotangent (or tangent) stays zero whatever the partial
@@ -57,11 +58,11 @@ class Op:
 
     @property
     def differentiable(self):
-        return any(rule is not None for rule in (self.partials, self.transpose, self.jvp))
+        return any(rule is not None for rule in (self.partials, self.transpose, self.accumulate, self.jvp))
 
     def __call__(self, *operands, **params):
         """Emit a record when an operand is an Expr or a tracer, else compute with NumPy."""
-        for operand in operands:
+        for operand in reversed(operands):  # numbers take the dtype of the last Expr: in where(condition, x, 0), that of x
             if type(operand) is Expr:
                 builder = operand.builder
                 break
@@ -157,7 +158,7 @@ def elementwise(c, partials=None, **fields):
     return Op("elementwise", c=c, partials=partials, arity=arity, params=(), result=rule, **fields)
 
 
-def linear(evaluate, transpose, *, params=(), arity=1, kind="linear", **fields):
+def linear(evaluate, transpose=None, *, params=(), arity=1, kind="linear", **fields):
     """A row linear in its floating operands together (or, multilinear, in each): it is its own jvp."""
     return Op(kind, evaluate=evaluate, transpose=transpose, params=tuple(params), arity=arity, **fields)
 

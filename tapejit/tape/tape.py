@@ -150,14 +150,16 @@ class Builder:
     before a record is appended.
     """
 
-    def __init__(self, name="f", rewrite=None):
-        self.tape = Tape(name)
+    def __init__(self, name="f", rewrite=None, tables_of=None):
+        self.tape = tape = Tape(name)
+        if tables_of is not None:  # then column values of that tape mean the same here
+            tape.types, tape.params, tape.lines = list(tables_of.types), list(tables_of.params), list(tables_of.lines)
         self.line = 0
         self.rewrite = rewrite or {}
-        self._seen = {}  # (op, operands, params) -> id
-        self._types = {self.tape.types[0]: 0}
-        self._params = {(): 0}
-        self._lines = {None: 0}
+        self._seen = {}  # (op, operands, param index) -> id
+        self._types = {type: k for k, type in enumerate(tape.types)}
+        self._params = {params: k for k, params in enumerate(tape.params)}
+        self._lines = {where: k for k, where in enumerate(tape.lines)}
 
     # -- interning
 
@@ -192,16 +194,20 @@ class Builder:
         return Expr(self, id)
 
     def constant_value(self, id):
-        """The array of a constant record (also of a stretched scalar constant, as a 0-d array), or None."""
+        """The array of a constant record, or None."""
         tape = self.tape
-        code = tape.op[id]
-        if code == _BROADCAST:
+        return tape.params[tape.param[id]][0].array if tape.op[id] == CONSTANT else None
+
+    def uniform_value(self, id):
+        """The one number that all elements of a constant, or of a stretched 0-d constant, are; or None."""
+        tape = self.tape
+        if tape.op[id] == _BROADCAST:
             id = tape.operands[tape.first[id]]
-            code = tape.op[id]
-            if code == CONSTANT and not tape.types[tape.type[id]].shape:
-                return tape.params[tape.param[id]][0].array
-            return None
-        return tape.params[tape.param[id]][0].array if code == CONSTANT else None
+        if tape.op[id] == CONSTANT:
+            array = tape.params[tape.param[id]][0].array
+            if array.size == 1:
+                return array.reshape(())[()]
+        return None
 
     # -- appending
 
@@ -225,13 +231,14 @@ class Builder:
             id = rewrite(self, operands, params)
             if id is not None:
                 return id
-        key = (code, operands, params)
+        param = self.param_index(params) if params else 0
+        key = (code, operands, param)
         id = self._seen.get(key)
         if id is None:
             if type is None:
                 types = [self.type_of(o) for o in operands]
                 type = row.result(types, **dict(zip(row.params, params))) if params else row.result(types)
-            id = self._seen[key] = self.append(code, operands, self.type_index(type), self.param_index(params) if params else 0, self.line)
+            id = self._seen[key] = self.append(code, operands, self.type_index(type), param, self.line)
         return id
 
     def input(self, type, name):
@@ -251,9 +258,10 @@ class Builder:
 
     def guard(self, id, expected):
         """Append the assumption that a value equals `expected`: a bool or int for a scalar, a Literal for an array."""
-        key = (GUARD, (id,), (expected,))
+        param = self.param_index((expected,))
+        key = (GUARD, (id,), param)
         if key not in self._seen:
-            self._seen[key] = self.append(GUARD, (id,), self.tape.type[id], self.param_index((expected,)), self.line)
+            self._seen[key] = self.append(GUARD, (id,), self.tape.type[id], param, self.line)
 
 
 _BROADCAST = OPS["broadcast"].code

@@ -1,0 +1,189 @@
+/* The functions of one instruction set; included by micro.c with TJ_LEVEL, TJ_LEVEL_NAME, TJ_VECTOR_* and TJ_CALL* defined, which
+ * are undefined again at the end. No include guard: it is included once per instruction set. */
+
+/* --- vector math: declarations, and a loop that hands over whole vectors; the last one is filled up ------------------------- */
+
+#define TJ_DECLARE1_PLAIN(dtype, vector)
+#define TJ_DECLARE2_PLAIN(dtype, vector)
+#define TJ_DECLARE1_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL1_##dtype(vector)(TJ_VECTOR_##dtype);
+#define TJ_DECLARE2_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL2_##dtype(vector)(TJ_VECTOR_##dtype, TJ_VECTOR_##dtype);
+#define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE1_##kind(dtype, vector)
+#define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE2_##kind(dtype, vector)
+#define TJ_OP3(name, first, dtype, result, expr, text, kind, vector)
+#include "generated/ops.def"
+#undef TJ_OP1
+#undef TJ_OP2
+#undef TJ_OP3
+
+#define TJ_VECTOR1(name, first, dtype, result, expr, vector)                                                              \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
+        TJ_T_##dtype *dst = dst_;                                                                                         \
+        const TJ_T_##dtype *a = a_;                                                                                       \
+        TJ_VECTOR_##dtype x;                                                                                              \
+        size_t k = 0;                                                                                                     \
+        (void)b_, (void)c_;                                                                                               \
+        for (; k + LANES <= n; k += LANES) {                                                                              \
+            __builtin_memcpy(&x, a + k, sizeof x);                                                                        \
+            x = TJ_CALL1_##dtype(vector)(x);                                                                              \
+            __builtin_memcpy(dst + k, &x, sizeof x);                                                                      \
+        }                                                                                                                 \
+        if (k < n) {                                                                                                      \
+            for (size_t j = 0; j < LANES; j++)                                                                            \
+                x[j] = a[k + j < n ? k + j : k];                                                                          \
+            x = TJ_CALL1_##dtype(vector)(x);                                                                              \
+            for (size_t j = 0; k + j < n; j++)                                                                            \
+                dst[k + j] = x[j];                                                                                        \
+        }                                                                                                                 \
+    }
+
+#define TJ_VECTOR2(name, first, dtype, result, expr, vector)                                                              \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
+        TJ_T_##dtype *dst = dst_;                                                                                         \
+        const TJ_T_##dtype *a = a_, *b = b_;                                                                              \
+        TJ_VECTOR_##dtype x, y;                                                                                           \
+        size_t k = 0;                                                                                                     \
+        (void)c_;                                                                                                         \
+        for (; k + LANES <= n; k += LANES) {                                                                              \
+            __builtin_memcpy(&x, a + k, sizeof x);                                                                        \
+            __builtin_memcpy(&y, b + k, sizeof y);                                                                        \
+            x = TJ_CALL2_##dtype(vector)(x, y);                                                                           \
+            __builtin_memcpy(dst + k, &x, sizeof x);                                                                      \
+        }                                                                                                                 \
+        if (k < n) {                                                                                                      \
+            for (size_t j = 0; j < LANES; j++) {                                                                          \
+                x[j] = a[k + j < n ? k + j : k];                                                                          \
+                y[j] = b[k + j < n ? k + j : k];                                                                          \
+            }                                                                                                             \
+            x = TJ_CALL2_##dtype(vector)(x, y);                                                                           \
+            for (size_t j = 0; k + j < n; j++)                                                                            \
+                dst[k + j] = x[j];                                                                                        \
+        }                                                                                                                 \
+    }
+
+/* --- plain loops over the C expression of the row --------------------------------------------------------------------------- */
+
+#define TJ_PLAIN1(name, first, dtype, result, expr, vector)                                                               \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        TJ_T_##result *dst = dst_;                                                                                        \
+        const TJ_T_##dtype *x_ = a_;                                                                                      \
+        (void)b_, (void)c_;                                                                                               \
+        TJ_NO_DEPENDENCE                                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                                  \
+            const TJ_T_##dtype x = x_[k];                                                                                 \
+            dst[k] = TJ_AS_##result(expr);                                                                                \
+        }                                                                                                                 \
+    }
+
+#define TJ_PLAIN2(name, first, dtype, result, expr, vector)                                                               \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        TJ_T_##result *dst = dst_;                                                                                        \
+        const TJ_T_##first *from_a = a_;                                                                                  \
+        const TJ_T_##dtype *from_b = b_;                                                                                  \
+        (void)c_;                                                                                                         \
+        TJ_NO_DEPENDENCE                                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                                  \
+            const TJ_T_##first a = from_a[k];                                                                             \
+            const TJ_T_##dtype b = from_b[k];                                                                             \
+            dst[k] = TJ_AS_##result(expr);                                                                                \
+        }                                                                                                                 \
+    }
+
+#define TJ_PLAIN3(name, first, dtype, result, expr, vector)                                                               \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        TJ_T_##result *dst = dst_;                                                                                        \
+        const TJ_T_##first *from_a = a_;                                                                                  \
+        const TJ_T_##dtype *from_b = b_, *from_c = c_;                                                                    \
+        TJ_NO_DEPENDENCE                                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                                  \
+            const TJ_T_##first a = from_a[k];                                                                             \
+            const TJ_T_##dtype b = from_b[k], c = from_c[k];                                                              \
+            dst[k] = TJ_AS_##result(expr);                                                                                \
+        }                                                                                                                 \
+    }
+
+#define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_##kind##1(name, first, dtype, result, expr, vector)
+#define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) TJ_##kind##2(name, first, dtype, result, expr, vector)
+#define TJ_OP3(name, first, dtype, result, expr, text, kind, vector) TJ_##kind##3(name, first, dtype, result, expr, vector)
+#include "generated/ops.def"
+#undef TJ_OP1
+#undef TJ_OP2
+#undef TJ_OP3
+
+/* --- reductions: sixteen running results, joined pairwise ------------------------------------------------------------------- */
+
+#define TJ_REDUCTION(kind, dtype, identity, op)                                                                           \
+    static void TJ_LEVEL(reduce_##kind##_##dtype)(void *result, const void *source, size_t n) {                           \
+        enum { LANES = 16 };                                                                                              \
+        const TJ_T_##dtype *from = source;                                                                                \
+        TJ_T_##dtype lane[LANES];                                                                                         \
+        if (n < LANES) {                                                                                                  \
+            lane[0] = from[0];                                                                                            \
+            for (size_t k = 1; k < n; k++)                                                                                \
+                lane[0] = op(lane[0], from[k]);                                                                           \
+        } else {                                                                                                          \
+            size_t k = LANES;                                                                                             \
+            for (size_t j = 0; j < LANES; j++)                                                                            \
+                lane[j] = from[j];                                                                                        \
+            for (; k + LANES <= n; k += LANES)                                                                            \
+                for (size_t j = 0; j < LANES; j++)                                                                        \
+                    lane[j] = op(lane[j], from[k + j]);                                                                   \
+            for (size_t j = 0; k + j < n; j++)                                                                            \
+                lane[j] = op(lane[j], from[k + j]);                                                                       \
+            for (size_t width = LANES / 2; width > 0; width /= 2)                                                         \
+                for (size_t j = 0; j < width; j++)                                                                        \
+                    lane[j] = op(lane[j], lane[j + width]);                                                               \
+        }                                                                                                                 \
+        *(TJ_T_##dtype *)result = lane[0];                                                                                \
+    }                                                                                                                     \
+    static void TJ_LEVEL(fold_##kind##_##dtype)(void *dst_, const void *a_, const void *b_, size_t n) {                   \
+        TJ_T_##dtype *dst = dst_;                                                                                         \
+        const TJ_T_##dtype *a = a_, *b = b_;                                                                              \
+        TJ_NO_DEPENDENCE                                                                                                  \
+        for (size_t k = 0; k < n; k++)                                                                                    \
+            dst[k] = op(a[k], b[k]);                                                                                      \
+    }
+TJ_REDUCTIONS(TJ_REDUCTION)
+#undef TJ_REDUCTION
+
+/* --- the tables --------------------------------------------------------------------------------------------------------------- */
+
+#define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_LEVEL(name##_##dtype),
+#define TJ_OP2 TJ_OP1
+#define TJ_OP3 TJ_OP1
+static const tj_micro TJ_LEVEL(micros)[] = {
+#include "generated/ops.def"
+};
+#undef TJ_OP1
+#undef TJ_OP2
+#undef TJ_OP3
+
+#define TJ_ENTRY(kind, dtype, identity, op)                                                                               \
+    [TJ_KIND_##kind][TJ_CODE_##dtype] = {TJ_LEVEL(reduce_##kind##_##dtype), TJ_LEVEL(fold_##kind##_##dtype), &identity_##kind##_##dtype},
+#define TJ_ADD_ENTRY(dtype)                                                                                               \
+    [TJ_KIND_ADD][TJ_CODE_##dtype] = {TJ_LEVEL(reduce_SUM_##dtype), TJ_LEVEL(fold_SUM_##dtype), &identity_SUM_##dtype},
+static const tj_reducer TJ_LEVEL(reducers)[TJ_KINDS][TJ_DTYPES] = {
+    TJ_REDUCTIONS(TJ_ENTRY) TJ_ADD_ENTRY(i32) TJ_ADD_ENTRY(i64) TJ_ADD_ENTRY(f32) TJ_ADD_ENTRY(f64)};
+#undef TJ_ENTRY
+#undef TJ_ADD_ENTRY
+
+static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(micros), TJ_LEVEL(reducers)};
+
+#undef TJ_LEVEL
+#undef TJ_LEVEL_NAME
+#undef TJ_VECTOR_f64
+#undef TJ_VECTOR_f32
+#undef TJ_CALL1_f64
+#undef TJ_CALL2_f64
+#undef TJ_CALL1_f32
+#undef TJ_CALL2_f32
+#undef TJ_DECLARE1_PLAIN
+#undef TJ_DECLARE2_PLAIN
+#undef TJ_DECLARE1_VECTOR
+#undef TJ_DECLARE2_VECTOR
+#undef TJ_VECTOR1
+#undef TJ_VECTOR2
+#undef TJ_PLAIN1
+#undef TJ_PLAIN2
+#undef TJ_PLAIN3

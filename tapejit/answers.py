@@ -1,0 +1,210 @@
+"""Answers: a plan for each kind of request over one recording.
+
+An `Answer` says which derivative records to append to the tape (`differentiate`), which inputs are seeds that come late
+(`late`), and how the program's outputs become the user's result: `run` for arrays, `inline` inside an outer trace.
+Read next: `passes/differentiate.py`; `specialize.py`, which keeps answers with their programs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import OutputError
+from .kernel.shadow import open_shadows
+from .ops import FLOATS, OPS
+from .passes import derive, reverse
+from .recording import argument_paths, inline
+from .tape.types import DTYPE_OF_NAME
+
+REAL_FLOATS = ("f16", "f32", "f64")
+
+Answerers = {}  # kind of request -> Answer class
+
+
+def answer_for(request, recording):
+    """The Answer to a request over a recording."""
+    return Answerers[request.kind](request, recording)
+
+
+class Answer:
+    """A request's plan over one recording. Subclasses say what is appended and how results are built."""
+
+    late = ()
+
+    def __init__(self, request, recording):
+        self.request = request
+        self.recording = recording
+        self.traced_outputs = [leaf for leaf in recording.outputs if leaf.kind != "static"]
+        self.kinds = []  # how each output of the derived tape is returned
+
+    # -- what is appended
+
+    def differentiate(self, builder):
+        """Append derivative records; the ids of the derived tape's outputs. Sets `kinds`."""
+        raise NotImplementedError
+
+    def sources(self, builder):
+        """Ids of the differentiated inputs."""
+        return [builder.tape.inputs[p] for p in self.source_positions()]
+
+    def source_kinds(self):
+        return [self.recording.kinds[k] for k in self.recording.differentiated]
+
+    def source_types(self):
+        tape = self.recording.tape
+        return [tape.type_of(tape.inputs[p]) for p in self.source_positions()]
+
+    def source_positions(self):
+        position = {what: p for p, (source, what) in enumerate(self.recording.inputs) if source == "leaf"}
+        return [position[k] for k in self.recording.differentiated]
+
+    # -- results
+
+    def run(self, program, inputs, leaves, extra=None):
+        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        program.run(inputs, outputs)
+        return self.finish([as_kind(value, kind) for value, kind in zip(outputs, self.kinds)])
+
+    def inline(self, recording, inputs, leaves, extra=None):
+        tape = derive(recording.tape, self.differentiate)
+        return self.finish(inline(tape, inputs, self.kinds))
+
+    def finish(self, values):
+        """The user's result from the values of the derived tape's outputs (NumPy values, or Tracers)."""
+        raise NotImplementedError
+
+    def result(self, values):
+        """What the function returned, rebuilt from the values of its traced outputs."""
+        values = iter(values)
+        return self.recording.out_tree.build([leaf.value if leaf.kind == "static" else next(values) for leaf in self.recording.outputs])
+
+    def by_argument(self, derivatives):
+        """Derivatives of the differentiated leaves as the arguments' containers: one, or a tuple for several arguments."""
+        request, tree = self.request, self.recording.tree
+        of_leaf = dict(zip(self.recording.differentiated, derivatives))
+        args, kwargs = tree.children
+        subtrees = [args.children[n] for n in request.positions(len(args.children))]
+        subtrees += [kwargs.children[kwargs.keys.index(name)] for name in request.argnames]
+        out = [subtree.build([of_leaf.get(k) for k in range(low, high)]) for subtree, (low, high, _) in zip(subtrees, request.selected(tree))]
+        single = not isinstance(request.argnums, tuple) and request.argnums is not None and len(out) == 1
+        return out[0] if single or (request.argnums == () and len(out) == 1) else tuple(out)
+
+
+def as_kind(value, kind):
+    """An output array as it is returned: a Python float, a NumPy scalar, or the array itself."""
+    return value if kind == "array" else value[()] if kind == "scalar" else value.item()
+
+
+def filled_like(builder, id, number):
+    """The id of `number` repeated to the type of value `id`."""
+    type = builder.type_of(id)
+    scalar = builder.number(number, type.dtype)
+    return builder.emit(OPS["broadcast"], (scalar,), (type.shape,)) if type.shape else scalar
+
+
+class JitAnswer(Answer):
+    """The function's own outputs."""
+
+    def __init__(self, request, recording):
+        super().__init__(request, recording)
+        self.kinds = [leaf.kind for leaf in self.traced_outputs]
+        self.differentiate = None
+
+    def finish(self, values):
+        return self.result(values)
+
+
+class GradAnswer(Answer):
+    """Gradient of a real scalar output, or (elementwise_grad) of the sum of a real output's elements."""
+
+    def __init__(self, request, recording):
+        super().__init__(request, recording)
+        self.with_value = request.kind == "value_and_grad"
+        self.target, self.aux = self._target()
+
+    def _target(self):
+        """(the OutputLeaf that is differentiated, its index among the outputs), and the count of traced outputs."""
+        recording, kind = self.recording, self.request.kind
+        tree, leaves = recording.out_tree, recording.outputs
+        if self.request.has_aux:
+            if tree.kind is not tuple or len(tree.children) != 2:
+                raise OutputError(f"{kind}: with has_aux=True the function returns a tuple (value, aux), found {_tree_text(recording)}")
+            tree = tree.children[0]
+        if tree.kind != "leaf":
+            raise OutputError(f"{kind}: the function returns one number to differentiate, found {_tree_text(recording)}: "
+                              "return one number, pass has_aux=True for (value, aux), or use jacobian")
+        leaf = leaves[0]
+        if leaf.kind == "static":
+            raise OutputError(f"{kind}: the function returned {leaf.value!r} ({type(leaf.value).__name__}), expected a real floating-point number")
+        type_ = recording.tape.type_of(leaf.id)
+        if type_.dtype not in REAL_FLOATS:
+            raise OutputError(f"{kind}: the function returned {_type_text(type_)}, expected a real floating-point number"
+                              + (": return its real part or absolute value" if type_.dtype in FLOATS else ""))
+        if type_.shape != () and kind != "elementwise_grad":
+            raise OutputError(f"{kind}: the function returned an array of shape {type_.shape}, expected a scalar: reduce it (np.sum, np.mean), "
+                              "or use jacobian or elementwise_grad" + (f"; index it ([0]) to get the one element" if np.prod(type_.shape) == 1 else ""))
+        return leaf, [l for l in leaves[1:] if l.kind != "static"]
+
+    def differentiate(self, builder):
+        outputs = builder.tape.outputs
+        target = outputs[0]
+        sources = self.sources(builder)
+        gradients = reverse(builder, {target: filled_like(builder, target, 1)}, sources)
+        gradients = [filled_like(builder, s, 0) if g is None else g for s, g in zip(sources, gradients)]
+        value = [target] if self.with_value else []
+        self.kinds = [self.target.kind] * len(value) + self.source_kinds() + [leaf.kind for leaf in self.aux]
+        return value + gradients + list(outputs[1:])
+
+    def run(self, program, inputs, leaves, extra=None):
+        if extra is None:
+            return super().run(program, inputs, leaves)
+        first = int(self.with_value)
+        count = len(self.recording.differentiated)
+        paths = argument_paths(self.recording.tree)
+        readers = [(paths[what] if source == "leaf" else "an array that the function reads", array)
+                   for (source, what), array in zip(self.recording.inputs, inputs)]
+        targets, write_back = open_shadows(extra, self.by_argument(range(count)), program.outputs[first:first + count], readers)
+        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        outputs[first:first + count] = targets
+        program.run(inputs, outputs)
+        write_back()
+        values = [as_kind(value, kind) for value, kind in zip(outputs, self.kinds)]
+        return self.finish(values, gradient=extra)
+
+    def finish(self, values, gradient=None):
+        values = list(values)
+        value = values.pop(0) if self.with_value else None
+        count = len(self.recording.differentiated)
+        if gradient is None:
+            gradient = self.by_argument(values[:count])
+        if not self.request.has_aux:
+            return (value, gradient) if self.with_value else gradient
+        aux = iter(values[count:])
+        aux = self.recording.out_tree.children[1].build([leaf.value if leaf.kind == "static" else next(aux) for leaf in self.recording.outputs[1:]])
+        return ((value, aux), gradient) if self.with_value else (gradient, aux)
+
+
+def _tree_text(recording):
+    tree = recording.out_tree
+    if tree.kind == "leaf":
+        leaf = recording.outputs[0]
+        return _type_text(recording.tape.type_of(leaf.id)) if leaf.kind != "static" else type(leaf.value).__name__
+    return "None" if tree.kind == "none" else f"a {tree.kind.__name__} of {len(tree.children)}"
+
+
+def _type_text(type):
+    return f"a number of dtype {DTYPE_OF_NAME[type.dtype]}" if type.shape == () else f"an array of dtype {DTYPE_OF_NAME[type.dtype]} and shape {type.shape}"
+
+
+def tangents_of(answer, dots):
+    """The function's result with a tangent in place of each floating leaf, and None for leaves without one."""
+    dots = iter(dots)
+    tape = answer.recording.tape
+    leaves = []
+    for leaf in answer.recording.outputs:
+        dot = next(dots) if leaf.kind != "static" else None
+        leaves.append(dot if leaf.kind != "static" and tape.type_of(leaf.id).dtype in FLOATS else None)
+    return answer.recording.out_tree.build(leaves)
+
+
+Answerers.update(jit=JitAnswer, grad=GradAnswer, value_and_grad=GradAnswer, elementwise_grad=GradAnswer)

@@ -1,0 +1,330 @@
+"""Fuse: which records of a tape run together, and in which order. In: `Facts` of a tape. Out: a `Schedule`, a list of groups.
+
+    Run    scalar instructions one after the other, then the guards that they decide
+    Loop   elementwise records over one iteration shape, whose intermediate values are registers, and its closings: what is
+           stored, accumulated or reduced into memory when a block of elements is done
+    Step   one instruction that is not elementwise (matmul, take, ...) or a call of the host
+
+One walk over the records assigns each to the latest group of its shape when everything it reads is there by then, else to a new one.
+A record's place `pos` is the number of its group. Views are no instructions: they are where a value lies (`lies[v]`: storage,
+offset, strides). A storage is named by the record that created it; an update in place goes on in its operand's storage. That needs
+the operand to be dead and all its readers to come earlier, which is decided here, so that later stages need no hazards in mind.
+Read next: `schedule_records.py` (each kind of record but the elementwise ones), `views.py` (strides), `plan.py` (where storages lie).
+"""
+
+from . import classify
+from .classify import VIEW
+from .rows import NATIVE
+from .schedule_records import HANDLERS
+from .views import stretched
+
+LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
+RECORDS_LIMIT = 200  # records and closings of a loop
+
+
+class Run:
+    """Scalar instructions: record ids, and from `Schedule.facts.n` on places in `Schedule.moves`. Guards: (record, where it lies)."""
+
+    __slots__ = ("items", "guards")
+
+    def __init__(self):
+        self.items = []
+        self.guards = []
+
+
+class Loop:
+    """Records over the squeezed iteration shape, and closings (kind, source, dtype, (storage, offset, strides)).
+
+    A source is the id of a record of this loop, or (storage, offset, strides): elements that are read and written on.
+    """
+
+    __slots__ = ("shape", "records", "closings", "inputs", "live")
+
+    def __init__(self, shape):
+        self.shape = shape
+        self.records = []
+        self.closings = []
+        self.inputs = set()
+        self.live = 0
+
+
+class Step:
+    """One instruction: its name ('host': NumPy evaluates the row; 'copy': NumPy copies), its record, the operands as (type, where
+    it lies), and the result as the same."""
+
+    __slots__ = ("name", "record", "operands", "result")
+
+    def __init__(self, name, record, operands, result):
+        self.name = name
+        self.record = record
+        self.operands = operands
+        self.result = result
+
+
+class Schedule:
+    """The groups of a tape in the order in which they run, and what each value is: a register, a slot, a storage or a view.
+
+    lies[v]      (storage, offset, squeezed strides) where it is not storage v from its start
+    register[v]  the loop in which v is a register, or -1; `alias[v]`: the record whose register it is, when not its own
+    stored       values of loops that must go to memory too
+    extra        storages that no record names, from number `facts.n` on: (type, None | ("constant", value) | ("external", buffer))
+    moves        scalar instructions that are no elementwise record: (name, dtype, target, a, b), with places (storage, offset)
+    packed       value -> (place, group) of its copy in C order
+    direct       storage -> position of the output whose buffer it is
+    finals       per segment: (output position, value) of scalar outputs, stored at the end
+    bounds       number of the first group of each segment, and the number of groups
+    """
+
+    def __init__(self, facts):
+        self.facts = facts
+        self.pos = [-1] * facts.n
+        self.register = [-1] * facts.n
+        self.groups = []
+        self.lies, self.alias, self.stored = {}, {}, set()
+        self.moves, self.extra, self.direct, self.packed = [], [], {}, {}
+        self.born = {}  # storage -> first group that writes it; without an entry: the group of its record
+        self.reads = {}  # storage -> (last group that reads it, the one (offset, strides) with which that group does, or None)
+        self.scattered = set()  # storages whose elements are operands of scalar instructions
+        self.latest = {}  # shape -> number of the loop that may be joined
+        self.bounds, self.finals = [0], []
+        self._look_ahead()
+        for segment in range(1 if facts.late is None else 2):
+            self._enter(segment)
+            self._walk(facts.phases[2 * segment])
+            self._walk(facts.phases[2 * segment + 1])
+            self._leave(segment)
+            self.bounds.append(len(self.groups))
+
+    # -- the walk
+
+    def _look_ahead(self):
+        """Find the views that outlive an update of what they show (`copied`), and let `last` of a value count its views' readers."""
+        facts = self.facts
+        kind, rank, last, late = facts.kind, facts.rank, facts.last, facts.used_late
+        self.root, self.copied = root, copied = {}, set()
+        updated = {}  # root -> rank of its last update
+        chain = facts.views_and_updates()
+        for k in chain:
+            if kind[k] == VIEW:
+                source = facts.operands[facts.first[k]]
+                root[k] = root.get(source, source)
+        for k in reversed(chain):
+            source = facts.operands[facts.first[k]]
+            if kind[k] != VIEW:
+                updated.setdefault(root.get(source, source), rank[k])
+            else:
+                source = root[k]
+                if last[k] > updated.get(source, facts.never):
+                    copied.add(k)
+                    continue
+                if last[k] > last[source]:
+                    last[source] = last[k]
+                if late is not None and late[k]:
+                    late[source] = True
+
+    def _enter(self, segment):
+        """Open a segment with a run that brings scalar inputs into slots."""
+        facts = self.facts
+        self.new_run()
+        self.entry = self.run
+        for position, k in enumerate(facts.tape.inputs):
+            t = facts.type[k]
+            if facts.size[t] == 1 and facts.dtype[t] in NATIVE and segment == (facts.late[k] if facts.late else 0) and facts.last[k] >= 0:
+                external = self.new_storage(facts.tape.types[t], ("external", position + 1))
+                self.move("load", facts.dtype[t], (k, 0), (external, 0))
+                self.pos[k] = self.run
+
+    def _walk(self, records):
+        """Assign the records of a phase to groups. Loops of earlier phases are not joined: what they write may be an output,
+        and outputs are written when all guards have passed."""
+        facts, pos = self.facts, self.pos
+        kind, first, operands, scalar = facts.kind, facts.first, facts.operands, classify.SCALAR
+        self.floor = len(self.groups)
+        self.latest.clear()
+        run, append = self.run, self.items.append
+        for k in records:
+            if kind[k] == scalar:
+                for o in operands[first[k]:first[k + 1]]:
+                    if pos[o] > run:
+                        run = self.new_run()
+                        append = self.items.append
+                pos[k] = run
+                append(k)
+            elif kind[k]:
+                HANDLERS[kind[k]](self, k)
+                if self.run != run:
+                    run, append = self.run, self.items.append
+
+    def _leave(self, segment):
+        """Bring the outputs of a segment into their buffers."""
+        facts = self.facts
+        finals = []
+        self.finals.append(finals)
+        for position, v in enumerate(facts.tape.outputs):
+            type = facts.tape.types[facts.type[v]]
+            size = facts.size[facts.type[v]]
+            if size == 0 or segment != (facts.late[v] if facts.late else 0):
+                continue
+            if size == 1 and type.dtype in NATIVE:
+                finals.append((position, v))
+            elif self._is_output_itself(v, segment):
+                self.direct[self.where(v)[0]] = position
+            else:
+                buffer = self.new_storage(type, ("external", len(facts.tape.inputs) + 1 + position))
+                self.copy(v, (buffer, 0, facts.strides[facts.type[v]]))
+
+    def _is_output_itself(self, v, segment):
+        """True when the storage of v can lie in an output's buffer."""
+        facts = self.facts
+        storage = self.where(v)[0]
+        return (storage < facts.n and facts.kind[storage] != classify.SKIP and self.is_whole(v) and storage not in self.direct
+                and storage not in self.scattered and self.born.get(storage, self.pos[storage]) >= self.floor
+                and not (segment == 0 and facts.used_late is not None and facts.used_late[self.root.get(v, v)]))
+
+    # -- where values are
+
+    def where(self, v):
+        """(storage, offset, squeezed strides) of v in memory; a register that is asked for will be stored."""
+        place = self.lies.get(v)
+        if place is None:
+            v = self.alias.get(v, v)
+            if self.register[v] >= 0:
+                self.stored.add(v)
+            place = self.lies[v] = (v, 0, self.facts.strides[self.facts.type[v]])
+        return place
+
+    def is_whole(self, v):
+        """True when v is all of its storage, in C order."""
+        facts = self.facts
+        storage, offset, strides = self.where(v)
+        t = facts.type[v]
+        return offset == 0 and strides == facts.strides[t] and storage < facts.n and facts.size[facts.type[storage]] == facts.size[t]
+
+    def size_of(self, storage):
+        """The number of elements of a storage."""
+        facts = self.facts
+        return facts.size[facts.type[storage]] if storage < facts.n else classify.count(self.extra[storage - facts.n][0].shape)
+
+    def new_storage(self, type, what=None):
+        """The number of a storage that no record names."""
+        self.extra.append((type, what))
+        return self.facts.n + len(self.extra) - 1
+
+    def contiguous(self, v):
+        """(place, group that makes it): where v lies in C order, or where a copy of it does."""
+        facts = self.facts
+        t = facts.type[v]
+        place = self.where(v)
+        if place[2] == facts.strides[t]:
+            return place, self.pos[v]
+        packed = self.packed.get(v)
+        if packed is None:
+            place = (self.new_storage(facts.tape.types[t]), 0, facts.strides[t])
+            packed = self.packed[v] = (place, self.copy(v, place))
+        return packed
+
+    def read(self, storage, group, how=None):
+        """Note that a group reads a storage; `how` is (offset, strides) when a loop computes with the elements it finds there."""
+        before = self.reads.get(storage)
+        if before is None or before[0] < group:
+            self.reads[storage] = (group, how)
+        elif before[0] == group and before[1] != how:
+            self.reads[storage] = (group, None)
+
+    # -- groups
+
+    def new_run(self):
+        self.run = len(self.groups)
+        run = Run()
+        self.groups.append(run)
+        self.items = run.items
+        return self.run
+
+    def run_after(self, need, after=-1):
+        """The number of the latest run when it is not before group `need`, and behind `after`; else that of a new one."""
+        return self.run if self.run >= need and self.run > after else self.new_run()
+
+    def move(self, name, dtype, target, a, b=None, run=None):
+        """Append a scalar instruction to a run, the latest one unless said: target and operands are (storage, offset)."""
+        items = self.items if run is None else self.groups[run].items
+        items.append(self.facts.n + len(self.moves))
+        self.moves.append((name, dtype, target, a, b))
+
+    def loop_for(self, shape, operands, after=-1):
+        """The number of the loop over `shape` that can compute with the operands, behind the group `after`."""
+        g = self.latest.get(shape, -1)
+        if g > after:
+            loop = self.groups[g]
+            if loop.live < LIVE_LIMIT and len(loop.records) + len(loop.closings) < RECORDS_LIMIT:
+                pos, register = self.pos, self.register
+                for o in operands:
+                    if pos[o] >= g and register[o] != g:
+                        break
+                else:
+                    return g
+        g = self.latest[shape] = len(self.groups)
+        self.groups.append(Loop(shape))
+        return g
+
+    def elementwise(self, k):
+        """Put an elementwise record into a loop."""
+        facts, register, last = self.facts, self.register, self.facts.last
+        operands, shape = facts.operands_of(k), facts.squeezed[facts.type[k]]
+        g = self.loop_for(shape, operands)
+        loop = self.groups[g]
+        for o in set(operands):
+            if register[o] != g:
+                storage, offset, strides = self.where(o)
+                self.read(storage, g, (offset, self.over(o, strides, k)))
+                if o not in loop.inputs:
+                    loop.inputs.add(o)
+                    loop.live += 1
+            if last[self.alias.get(o, o)] == facts.rank[k]:
+                loop.live -= 1
+        loop.live += 1
+        loop.records.append(k)
+        self.pos[k] = register[k] = g
+
+    def over(self, o, strides, k):
+        """The squeezed strides of o in the iteration of the elementwise record k."""
+        facts = self.facts
+        return stretched(facts.shape[facts.type[o]], strides, facts.shape[facts.type[k]])
+
+    def close(self, kind, v, place, after=-1):
+        """Let a loop over the shape of v bring v to `place` (storage, offset, strides) as an output of this kind; return its number."""
+        facts = self.facts
+        t = facts.type[v]
+        shape = facts.squeezed[t]
+        g = self.loop_for(shape, (v,), after)
+        loop = self.groups[g]
+        source = self.alias.get(v, v)
+        if self.register[v] != g:
+            source = self.where(v)
+            self.read(source[0], g)
+        loop.closings.append((kind, source, facts.dtype[t], place))
+        loop.live += 1
+        storage = place[0]
+        self.born.setdefault(storage, g)
+        return g
+
+    def copy(self, v, place):
+        """Copy v to a place of its shape; return the number of the group that does."""
+        facts = self.facts
+        t = facts.type[v]
+        if facts.dtype[t] in NATIVE:
+            return self.close("store", v, place)
+        return self.step("copy", v, [(facts.tape.types[t], self.where(v))], (facts.tape.types[t], place))
+
+    def step(self, name, record, operands, result):
+        """Append a Step: operands and result are (type, place). Return its number."""
+        g = len(self.groups)
+        self.groups.append(Step(name, record, operands, result))
+        for _, place in operands:
+            self.read(place[0], g)
+        self.born.setdefault(result[1][0], g)
+        return g
+
+
+def schedule(facts):
+    """The Schedule of a tape's Facts."""
+    return Schedule(facts)

@@ -1,0 +1,97 @@
+"""The Python half of the shadow checks: before a sweep, every buffer of the user's that it will write is held against its
+primal: kind, dtype, byte order, shape, writability, overlap. Nothing is written unless all of them pass.
+
+The C half (count, byte length, alignment, overlap of address ranges) is in csrc and runs at each sweep, whoever calls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ShadowOverlapError, ShadowReadOnlyError, ShadowShapeError, ShadowStructureError, ShadowTypeError
+from ..tape.types import DTYPE_OF_NAME
+from ..tree import flatten
+
+
+def open_shadows(shadows, mirror, types, readers):
+    """Check the shadows of a sweep; returns (arrays to write, function that finishes).
+
+    shadows   the user's container of buffers
+    mirror    a container of the same structure whose leaves are the index of each gradient, or None where there is none
+    types     the Type of each gradient, by index
+    readers   (path, array) of every buffer that the sweep reads
+
+    The arrays are C-contiguous: the user's own, or, for other layouts, temporaries that the finishing function copies into them.
+    """
+    leaves, tree = flatten(shadows)
+    places, expected = flatten(mirror)
+    if tree != expected:
+        raise ShadowStructureError(f"out{_first_difference(tree, expected)}: expected the containers of the gradient, {expected!r}, found {tree!r}")
+    paths = expected.paths("out")
+    for path, shadow, place in zip(paths, leaves, places):
+        check_shadow(path, shadow, types[place])
+    for k, (path, shadow) in enumerate(zip(paths, leaves)):
+        for other, array in [*readers, *zip(paths[:k], leaves[:k])]:
+            if overlaps(shadow, array):
+                raise ShadowOverlapError(f"{path} shares memory with {other}: a sweep needs a buffer of its own for each result; pass np.empty_like({other})")
+    targets = [None] * len(types)
+    copies = []
+    for place, shadow in zip(places, leaves):
+        direct = shadow.flags.c_contiguous and shadow.flags.aligned
+        targets[place] = shadow if direct else np.empty(shadow.shape, shadow.dtype)
+        if not direct:
+            copies.append((shadow, targets[place]))
+
+    def finish():
+        for shadow, temporary in copies:
+            shadow[...] = temporary
+
+    return targets, finish
+
+
+def check_shadow(path, shadow, type):
+    """Raise a ShadowError unless `shadow` can hold a value of `type`; the message names the path, what was expected and what was found."""
+    dtype = DTYPE_OF_NAME[type.dtype]
+    if not isinstance(shadow, np.ndarray):
+        raise ShadowTypeError(f"{path}: expected an array of dtype {dtype} and shape {type.shape}, found {shadow.__class__.__name__}: pass np.empty({type.shape}, '{dtype}')")
+    if shadow.dtype != dtype:
+        if shadow.dtype.newbyteorder("=") == dtype:
+            raise ShadowTypeError(f"{path}: expected dtype {dtype} in native byte order, found {shadow.dtype.str}")
+        raise ShadowTypeError(f"{path}: expected dtype {dtype}, as its primal has, found {shadow.dtype}")
+    if shadow.shape != type.shape:
+        raise ShadowShapeError(f"{path}: expected shape {type.shape}, as its primal has, found {shadow.shape}")
+    if not shadow.flags.writeable:
+        raise ShadowReadOnlyError(f"{path}: expected a buffer that can be written, found a read-only array: pass a copy, or one made by np.empty_like")
+    if self_overlaps(shadow):
+        raise ShadowOverlapError(f"{path}: expected one place in memory per element, found strides {shadow.strides} for shape {shadow.shape}, "
+                                 "in which elements share memory: pass a copy")
+
+
+def self_overlaps(array):
+    """True when two elements of the array can lie in the same memory (a broadcast view, for example)."""
+    reach = array.itemsize
+    for stride, count in sorted((abs(stride), count) for stride, count in zip(array.strides, array.shape) if count > 1):
+        if stride < reach:
+            return array.size > 0
+        reach += stride * (count - 1)
+    return False
+
+
+def overlaps(a, b):
+    """True unless the two arrays surely share no memory."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _first_difference(tree, expected):
+    """The path at which two trees first differ."""
+    if tree.kind != expected.kind or tree.keys != expected.keys or len(tree.children) != len(expected.children):
+        return ""
+    for label, a, b in zip(tree._labels(), tree.children, expected.children):
+        if a != b:
+            return label + _first_difference(a, b)
+    return ""

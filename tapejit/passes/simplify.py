@@ -1,0 +1,147 @@
+"""Simplify: one walk over a tape that drops dead records, folds constants, finds equal records again and applies the
+exact identities of `identities.py`. It returns the Builder, so that the differentiate pass goes on appending to the
+same tape with the same knowledge: nothing is simplified twice.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+
+import numpy as np
+
+from ..ops import ROWS
+from ..tape import Builder
+from ..tape.interpret import evaluate
+from ..tape.tape import CONSTANT, GUARD, HOST, INPUT
+from .identities import ARITHMETIC, REWRITE, TELLING, stretched
+
+FOLD_LIMIT = 4096  # elements: a larger constant costs more memory than the record that makes it
+
+
+class FoldingBuilder(Builder):
+    """A Builder that evaluates a record whose operands are all constants."""
+
+    def emit(self, row, operands, params=(), type=None):
+        op = self.tape.op
+        for o in operands:
+            code = op[o]
+            if code != CONSTANT and code != _BROADCAST:
+                break
+        else:
+            id = self._fold(row, operands, params)
+            if id is not None:
+                return id
+        return Builder.emit(self, row, operands, params, type)
+
+    def _fold(self, row, operands, params):
+        if not operands or row.kind == "special" or row.code == _BROADCAST:
+            return None
+        if row.kind == "elementwise":  # on stretched scalars: fold the scalar, stretch the result
+            values = [self.uniform_value(o) for o in operands]
+            if all(value is not None for value in values):
+                with np.errstate(all="ignore"):
+                    return stretched(self, self.constant(evaluate(row, values, params)), operands)
+        arrays = [self.constant_value(o) for o in operands]
+        if any(array is None for array in arrays) or sum(array.size for array in arrays) > FOLD_LIMIT:
+            return None
+        with np.errstate(all="ignore"):
+            value = np.asarray(evaluate(row, arrays, params))
+        return self.constant(value) if value.size <= FOLD_LIMIT else None
+
+
+_BROADCAST = next(row.code for row in ROWS if row.name == "broadcast")
+
+
+def simplify(tape):
+    """A FoldingBuilder whose tape computes what `tape` does, with fewer records; inputs and outputs keep their positions."""
+    live = live_records(tape)
+    builder = FoldingBuilder(tape.name, REWRITE, tables_of=tape)
+    op, first, operands, types, params, lines = tape.op, tape.first, tape.operands, tape.type, tape.param, tape.line
+    new = [0] * len(op)
+    out, seen, rewrite = builder.tape, builder._seen, builder.rewrite
+    out_op = out.op
+    out_operands, out_first, out_type, out_param, out_line = out.operands, out.first, out.type, out.param, out.line
+    for k in range(len(op)):
+        if not live[k]:
+            continue
+        code = op[k]
+        mapped = tuple([new[o] for o in operands[first[k]:first[k + 1]]])
+        builder.line = lines[k]
+        if code < _ORDINARY or (code in rewrite and code not in ARITHMETIC):
+            new[k] = _translate(builder, tape, k, code, mapped)
+            continue
+        for o in mapped:  # the common case, written out: nothing to fold, no identity applies
+            if out_op[o] in TELLING:
+                break
+        else:
+            key = (code, mapped, params[k])
+            id = seen.get(key)
+            if id is None:
+                id = seen[key] = len(out_op)
+                out_op.append(code)
+                out_operands.extend(mapped)
+                out_first.append(len(out_operands))
+                out_type.append(types[k])
+                out_param.append(params[k])
+                out_line.append(lines[k])
+            new[k] = id
+            continue
+        new[k] = _translate(builder, tape, k, code, mapped)
+    out.outputs = [new[id] for id in tape.outputs]
+    return builder
+
+
+_ORDINARY = 1 + max(INPUT, CONSTANT, GUARD, HOST)
+
+
+def _translate(builder, tape, k, code, mapped):
+    """The id of record k of `tape` in `builder`."""
+    params = tape.params_of(k)
+    if code == INPUT:
+        return builder.input(tape.type_of(k), params[1])
+    if code == GUARD:
+        if builder.constant_value(mapped[0]) is None:  # a guard on a constant held when the tape was made, and holds for ever
+            builder.guard(mapped[0], params[0])
+        return 0
+    return builder.emit(ROWS[code], mapped, params, tape.type_of(k))
+
+
+def live_records(tape):
+    """A bytearray: 1 for each record that an output or a guard needs, and for every input."""
+    op, first, operands = tape.op, tape.first, tape.operands
+    live = bytearray(len(op))
+    for id in tape.outputs:
+        live[id] = 1
+    for id in tape.inputs:
+        live[id] = 1
+    for k in range(len(op) - 1, -1, -1):
+        if live[k] or op[k] == GUARD:
+            live[k] = 1
+            for o in operands[first[k]:first[k + 1]]:
+                live[o] = 1
+    return live
+
+
+def remove_dead(tape):
+    """The tape without the records that neither an output nor a guard needs."""
+    live = live_records(tape)
+    if all(live):
+        return tape
+    out = type(tape)(tape.name)
+    out.types, out.params, out.lines, out.log = tape.types, tape.params, tape.lines, tape.log
+    op, first, operands = tape.op, tape.first, tape.operands
+    new = [0] * len(op)
+    out_first, out_operands = out.first, out.operands
+    count = 0
+    for k in range(len(op)):
+        if live[k]:
+            new[k] = count
+            count += 1
+            out_operands.extend([new[o] for o in operands[first[k]:first[k + 1]]])
+            out_first.append(len(out_operands))
+    for name in ("op", "type", "param", "line"):
+        column = getattr(tape, name)
+        getattr(out, name).extend(compress(column, live))
+    out.inputs = [new[id] for id in tape.inputs]
+    out.outputs = [new[id] for id in tape.outputs]
+    return out

@@ -1,0 +1,169 @@
+"""Recording: one run of a user's function on tracers, and what came out of it.
+
+In: the function, the leaves of its arguments and which of them are traced. Out: a `Recording`, which holds the tape, where
+each input comes from, the shape of the output, and whether (and while what is unchanged) the tape may be used again.
+Read next: `specialize.py`, which keeps recordings; `tapejit/trace/`, which makes the tape.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from .errors import OutputError, TracingError
+from .passes import Phase
+from .tape.interpret import evaluate
+from .tape.tape import CONSTANT, GUARD, INPUT
+from .trace import Trace, Tracer, current_trace
+from .trace.reads import Reads
+from .trace.retarget import retarget
+from .tree import flatten
+
+
+class OutputLeaf:
+    """One leaf of what the function returned: a traced value, or an object that is returned as it is.
+
+    kind: 'float' (a Python float), 'scalar' (a NumPy scalar), 'array', or 'static' (then `value` is the object).
+    """
+
+    __slots__ = ("kind", "id", "value", "path")
+
+    def __init__(self, kind, id, value, path):
+        self.kind, self.id, self.value, self.path = kind, id, value, path
+
+
+class Recording:
+    """A tape and its surroundings.
+
+    tree             of the call's (args, kwargs)
+    inputs           by input position: ('leaf', k) or ('capture', object)
+    differentiated   indices of the leaves that have a derivative, in order; kinds[k] says how leaf k was given
+    outputs          one OutputLeaf per leaf of out_tree
+    reads            what was read by name (None: not guarded); reusable, or why not
+    """
+
+    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why")
+
+    def current(self):
+        """True while everything that the function read by name is as it was."""
+        return self.reads is None or self.reads.unchanged()
+
+
+def leaf_kind(value):
+    """How a traced leaf was given: 'float', 'scalar' or 'array'; results are returned in the same kind."""
+    concrete = value.value if type(value) is Tracer else value
+    if isinstance(concrete, np.ndarray):
+        return "array"
+    return "scalar" if isinstance(concrete, np.generic) else "float"
+
+
+def name_of(function):
+    """A readable name of a callable."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def record(function, leaves, tree, traced, differentiated, *, retargeted=True, guarded=True):
+    """Run `function` once on tracers.
+
+    leaves, tree       of (args, kwargs)
+    traced             indices of the leaves that become inputs, in input order
+    differentiated     the subset whose derivative will be asked
+    retargeted         run f and what it reaches as retargeted copies (DESIGN 7)
+    guarded            False (`pure=True`): the user promises that nothing read by name changes
+    """
+    start = time.perf_counter()
+    outer = current_trace()
+    reads = outer.reads if outer is not None and outer.reads is not None else Reads()
+    paths = argument_paths(tree)
+    trace = Trace(name_of(function))
+    trace.reads = reads
+    trace.differentiable = {position for position, k in enumerate(traced) if k in differentiated}
+    positions = {k: position for position, k in enumerate(traced)}
+    with trace:
+        arguments = list(leaves)
+        for k in traced:
+            leaf = leaves[k]
+            arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else leaf, paths[k])
+        if retargeted:
+            for k, leaf in enumerate(leaves):
+                if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):
+                    arguments[k] = retarget(leaf, reads)
+            function = retarget(function, reads)
+        args, kwargs = tree.build(arguments)
+        result = function(*args, **kwargs)
+        recording = Recording()
+        out_leaves, recording.out_tree = flatten(result)
+        recording.outputs = [_output_leaf(trace, leaf, path) for leaf, path in zip(out_leaves, recording.out_tree.paths())]
+        _refuse_mutated(trace, paths, traced)
+        if outer is None:
+            reads.finish(trace)
+    tape = recording.tape = trace.builder.tape
+    tape.outputs = [leaf.id for leaf in recording.outputs if leaf.kind != "static"]
+    captured = dict(trace.captures)
+    recording.tree = tree
+    recording.kinds = {k: leaf_kind(leaves[k]) for k in traced}
+    recording.differentiated = [k for k in traced if k in differentiated]
+    recording.inputs = [("leaf", traced[p]) if p < len(traced) else ("capture", captured[p]) for p in range(len(tape.inputs))]
+    recording.reads = reads if guarded else None
+    recording.reusable = reads.reusable or not guarded
+    recording.why = None if recording.reusable else reads.why
+    tape.log.append(Phase("trace", time.perf_counter() - start, 0, len(tape)))
+    return recording
+
+
+def argument_paths(tree):
+    """The path of each argument leaf: `args[0]['w']`, `kwargs['scale']`."""
+    args, kwargs = tree.children
+    return args.paths("args") + kwargs.paths("kwargs")
+
+
+def _output_leaf(trace, leaf, path):
+    if type(leaf) is Tracer:
+        return OutputLeaf(leaf_kind(leaf), trace.lift(leaf), None, path)
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind == "O":
+            raise OutputError(f"the function returned an object array at result{path}: return a numeric array (np.array of the elements, np.stack)")
+        if leaf.dtype.kind in "biufc":
+            return OutputLeaf("array", trace.lift(leaf), None, path)
+    if isinstance(leaf, (float, np.floating)):
+        return OutputLeaf("scalar" if isinstance(leaf, np.generic) else "float", trace.lift(leaf), None, path)
+    return OutputLeaf("static", None, leaf, path)
+
+
+def _refuse_mutated(trace, paths, traced):
+    for position in trace.mutated:
+        name = paths[traced[position]] if position < len(traced) else "a captured array"
+        raise TracingError(
+            f"{trace.builder.tape.name} writes into {name}, which belongs to the caller; nothing has been written. "
+            "Work on a copy: y = x.copy(), then write into y")
+
+
+def inline(tape, inputs, kinds):
+    """Write a tape into the current trace; its outputs as Tracers.
+
+    inputs   one per input position: a Tracer, an array or a number
+    kinds    one per output: 'float' makes the Tracer a Python float's, 'scalar' a NumPy scalar's, 'array' an array's
+    """
+    trace = current_trace()
+    builder = trace.builder
+    ids, values = [None] * len(tape), [None] * len(tape)
+    with np.errstate(all="ignore"):
+        for k, row, operands, type_, params in tape.records():
+            code = row.code
+            if code == GUARD:
+                builder.append(code, (ids[operands[0]],), builder.type_index(type_), builder.param_index(params), builder.line_index(tape.line_of(k)))
+                continue
+            if code == INPUT:
+                given = inputs[params[0]]
+                values[k] = given.value if type(given) is Tracer else np.asarray(given)
+                ids[k] = trace.lift(given)
+                continue
+            values[k] = params[0].array if code == CONSTANT else evaluate(row, [values[o] for o in operands], params)
+            ids[k] = builder.append(
+                code, [ids[o] for o in operands], builder.type_index(type_), builder.param_index(params), builder.line_index(tape.line_of(k)))
+    out = []
+    for id, kind in zip(tape.outputs, kinds):
+        value = np.array(values[id])
+        out.append(Tracer(trace, float(value) if kind == "float" else value[()] if kind == "scalar" else value, ids[id]))
+    return out

@@ -1,0 +1,341 @@
+"""Answers that take seeds: jvp, and those whose seeds come late: vjp, linearize and Jacobians.
+
+The programs of the late ones have two segments. The first computes everything that no seed touches and leaves its residuals in a
+workspace; the second takes seeds and runs as often as asked: by a pullback that the user holds, or k times in C for the
+rows of a Jacobian.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from .answers import Answer, Answerers, as_kind, filled_like, tangents_of
+from .errors import ArgumentError, OutputError
+from .ops import FLOATS, OPS
+from .passes import derive, forward, reverse
+from .recording import inline
+from .tape.types import DTYPE_OF_NAME
+from .trace import Tracer
+from .tree import flatten
+
+
+class JvpAnswer(Answer):
+    """The outputs and their tangents; `extra` holds the tangents of the differentiated leaves."""
+
+    def differentiate(self, builder):
+        outputs = list(builder.tape.outputs)
+        sources = self.sources(builder)
+        seeds = [builder.input(builder.type_of(s), f"dot{k}") for k, s in enumerate(sources)]
+        dots = forward(builder, dict(zip(sources, seeds)), outputs)
+        dots = [filled_like(builder, o, 0) if d is None else d for o, d in zip(outputs, dots)]
+        self.kinds = [leaf.kind for leaf in self.traced_outputs] * 2
+        return outputs + dots
+
+    def run(self, program, inputs, leaves, extra=None):
+        seeds = tangent_leaves(self.recording, extra, "jvp")
+        if any(type(seed) is Tracer for seed in seeds):
+            return self.inline(self.recording, inputs, leaves, extra)
+        return super().run(program, inputs + seeds, leaves)
+
+    def inline(self, recording, inputs, leaves, extra=None):
+        return super().inline(recording, inputs + tangent_leaves(recording, extra, "jvp"), leaves)
+
+    def finish(self, values):
+        count = len(self.traced_outputs)
+        return self.result(values[:count]), tangents_of(self, values[count:])
+
+
+class LateSeeds(Answer):
+    """Shared by vjp and linearize: primal outputs first, then the seeded results, one seed input per differentiable value."""
+
+    @property
+    def late(self):
+        start = len(self.recording.inputs)
+        return range(start, start + len(self.seed_types()))
+
+    def floating_outputs(self):
+        tape = self.recording.tape
+        return [k for k, leaf in enumerate(self.traced_outputs) if tape.type_of(leaf.id).dtype in FLOATS]
+
+    def run(self, program, inputs, leaves, extra=None):
+        workspace = program.acquire()
+        count = len(self.traced_outputs)
+        primal = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[:count]]
+        inputs = [np.array(array) for array in inputs]  # the second segment reads them later: the user may have changed theirs by then
+        seeds = [np.zeros(type.shape, DTYPE_OF_NAME[type.dtype]) for type in self.seed_types()]
+        rest = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[count:]]
+        program.run(inputs + seeds, primal + rest, workspace=workspace, segment=0)
+        values = [as_kind(value, leaf.kind) for value, leaf in zip(primal, self.traced_outputs)]
+        return self.result(values), Linear(self, inputs, program, workspace, primal)
+
+    def inline(self, recording, inputs, leaves, extra=None):
+        values = inline(derive(recording.tape), inputs, [leaf.kind for leaf in self.traced_outputs])
+        return self.result(values), Linear(self, inputs)
+
+    def finish_seeded(self, values):
+        raise NotImplementedError
+
+    def check_seeds(self, given):
+        raise NotImplementedError
+
+
+class Linear:
+    """The linear function that vjp and linearize return: one sweep of the second segment per call.
+
+    It owns the workspace with the residuals, so that it can be called any number of times, from any thread.
+    """
+
+    __slots__ = ("answer", "inputs", "program", "workspace", "primal", "lock")
+
+    def __init__(self, answer, inputs, program=None, workspace=None, primal=None):
+        self.answer, self.inputs, self.program, self.workspace, self.primal = answer, inputs, program, workspace, primal
+        self.lock = threading.Lock()
+
+    def __call__(self, *given):
+        answer = self.answer
+        seeds = answer.check_seeds(given)
+        if self.program is None or any(type(seed) is Tracer for seed in seeds):
+            tape = derive(answer.recording.tape, answer.differentiate)
+            values = inline(tape, self.inputs + seeds, answer.kinds)
+            return answer.finish_seeded(values[len(answer.traced_outputs):])
+        program, count = self.program, len(answer.traced_outputs)
+        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[count:]]
+        with self.lock:
+            program.run(self.inputs + seeds, self.primal + outputs, workspace=self.workspace, segment=1)
+        return answer.finish_seeded([as_kind(value, kind) for value, kind in zip(outputs, answer.kinds[count:])])
+
+    def __repr__(self):
+        return f"<{type(self.answer).__name__.removesuffix('Answer').lower()} of {self.answer.recording.tape.name}>"
+
+    def __del__(self):
+        if self.program is not None:
+            self.program.release(self.workspace)
+
+
+class VjpAnswer(LateSeeds):
+    """The outputs, and a pullback from cotangents of the outputs to cotangents of the arguments."""
+
+    def seed_types(self):
+        tape = self.recording.tape
+        return [tape.type_of(self.traced_outputs[k].id) for k in self.floating_outputs()]
+
+    def differentiate(self, builder):
+        outputs = list(builder.tape.outputs)
+        targets = [outputs[k] for k in self.floating_outputs()]
+        seeds = {}
+        for number, id in enumerate(targets):
+            seed = builder.input(builder.type_of(id), f"ct{number}")
+            seeds[id] = seed if id not in seeds else (builder.expr(seeds[id]) + builder.expr(seed)).id
+        sources = self.sources(builder)
+        gradients = reverse(builder, seeds, sources)
+        self.kinds = [leaf.kind for leaf in self.traced_outputs] + self.source_kinds()
+        return outputs + [filled_like(builder, s, 0) if g is None else g for s, g in zip(sources, gradients)]
+
+    def check_seeds(self, given):
+        if len(given) != 1:
+            raise ArgumentError(f"pullback: expected one cotangent with the containers of the function's output, found {len(given)} arguments")
+        recording = self.recording
+        leaves, tree = _flatten_like(given[0], recording.out_tree)
+        if tree != recording.out_tree:
+            raise ArgumentError(f"pullback: expected a cotangent with the containers of the function's output, {recording.out_tree!r}, found {tree!r}")
+        tape = recording.tape
+        seeds = []
+        for leaf, output in zip(leaves, recording.outputs):
+            if output.kind != "static" and tape.type_of(output.id).dtype in FLOATS:
+                seeds.append(checked_seed(leaf, tape.type_of(output.id), f"pullback: the cotangent{output.path}"))
+        return seeds
+
+    def finish_seeded(self, values):
+        return self.by_argument(values)
+
+
+class LinearizeAnswer(LateSeeds):
+    """The outputs, and the linear function from tangents of the arguments to tangents of the outputs."""
+
+    def seed_types(self):
+        return self.source_types()
+
+    def differentiate(self, builder):
+        outputs = list(builder.tape.outputs)
+        sources = self.sources(builder)
+        seeds = [builder.input(builder.type_of(s), f"dot{k}") for k, s in enumerate(sources)]
+        dots = forward(builder, dict(zip(sources, seeds)), outputs)
+        self.kinds = [leaf.kind for leaf in self.traced_outputs] * 2
+        return outputs + [filled_like(builder, o, 0) if d is None else d for o, d in zip(outputs, dots)]
+
+    def check_seeds(self, given):
+        return tangent_leaves(self.recording, given, "f_jvp")
+
+    def finish_seeded(self, values):
+        return tangents_of(self, values)
+
+
+def tangent_leaves(recording, tangents, name):
+    """The checked tangents of the differentiated leaves, from one container per positional argument."""
+    args = recording.tree.children[0]
+    leaves, tree = _flatten_like(tuple(tangents), args)
+    if tree != args:
+        raise ArgumentError(f"{name}: expected tangents with the containers of the primals, {args!r}, found {tree!r}")
+    paths = args.paths("tangents")
+    tape = recording.tape
+    position = {what: p for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
+    return [checked_seed(leaves[k], tape.type_of(tape.inputs[position[k]]), f"{name}: {paths[k]}") for k in recording.differentiated]
+
+
+def _flatten_like(value, tree):
+    """flatten, with None allowed in place of a leaf (no tangent for an integer leaf, for example)."""
+    leaves, found = flatten(value)
+    if found == tree:
+        return leaves, found
+    leaves = []
+    return (leaves, tree) if _match(value, tree, leaves) else flatten(value)
+
+
+def _match(value, tree, leaves):
+    if tree.kind == "leaf":
+        leaves.append(value)
+        return value is None or flatten(value)[1].kind == "leaf"
+    found = flatten(value)[1]
+    if found.kind != tree.kind or found.keys != tree.keys or len(found.children) != len(tree.children):
+        return False
+    if tree.kind == "none":
+        return True
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [getattr(value, key) for key in tree.keys]
+    return all(_match(child, subtree, leaves) for child, subtree in zip(children, tree.children))
+
+
+def checked_seed(value, type_, what):
+    """A tangent or cotangent as an input array of `type_` (Tracers as they are); ArgumentError when its kind or shape differs."""
+    if type(value) is Tracer:
+        if value.value is not None and np.shape(value.value) != type_.shape:
+            raise ArgumentError(f"{what}: expected shape {type_.shape}, found {np.shape(value.value)}")
+        return value
+    dtype = DTYPE_OF_NAME[type_.dtype]
+    if not isinstance(value, (int, float, complex, np.ndarray, np.generic)) or np.asarray(value).dtype.kind not in "biufc":
+        raise ArgumentError(f"{what}: expected an array of dtype {dtype} and shape {type_.shape}, found {value.__class__.__name__}")
+    array = np.asarray(value)
+    if array.shape != type_.shape:
+        raise ArgumentError(f"{what}: expected shape {type_.shape}, as its primal has, found {array.shape}")
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise ArgumentError(f"{what}: expected dtype {dtype}, as its primal has, found {array.dtype}")
+    return np.require(array.astype(dtype, copy=False), requirements=("C", "A"))
+
+
+class JacobianAnswer(Answer):
+    """The Jacobian: forward sweep once, then one seeded sweep per output element (reverse) or input element (forward), in C.
+
+    All seeds are cut from one flat seed input, so that a row of the Jacobian is one one-hot vector.
+    """
+
+    def __init__(self, request, recording):
+        super().__init__(request, recording)
+        tape = recording.tape
+        for leaf in recording.outputs:
+            if leaf.kind == "static" or tape.type_of(leaf.id).dtype not in FLOATS:
+                if not (request.has_aux and leaf.path.startswith("[1]")):
+                    found = f"{leaf.value!r}" if leaf.kind == "static" else f"dtype {tape.type_of(leaf.id).dtype}"
+                    raise OutputError(f"{request.kind}: result{leaf.path}: expected floating-point numbers, found {found}")
+        self.count_targets = len(self.traced_outputs)
+        self.target_tree = recording.out_tree
+        if request.has_aux:
+            if recording.out_tree.kind is not tuple or len(recording.out_tree.children) != 2:
+                raise OutputError(f"{request.kind}: with has_aux=True the function returns a tuple (value, aux)")
+            self.target_tree = recording.out_tree.children[0]
+            self.count_targets = self.target_tree.leaves
+        self.target_types = [tape.type_of(leaf.id) for leaf in self.traced_outputs[:self.count_targets]]
+        rows, columns = _elements(self.target_types), _elements(self.source_types())
+        self.reverse = request.kind == "jacrev" or (request.kind == "jacobian" and rows <= columns)
+        self.seeded_types, self.result_types = (self.target_types, self.source_types()) if self.reverse else (self.source_types(), self.target_types)
+        self.count = rows if self.reverse else columns
+
+    @property
+    def late(self):
+        return (len(self.recording.inputs),)
+
+    def differentiate(self, builder):
+        outputs = list(builder.tape.outputs)
+        targets, aux = outputs[:self.count_targets], outputs[self.count_targets:]
+        sources = self.sources(builder)
+        dtype = self.seeded_types[0].dtype if self.seeded_types else "f64"
+        flat = builder.expr(builder.input(type(builder.type_of(sources[0]))(dtype, (self.count,)), "seeds"))
+        pieces = []
+        start = 0
+        for type_ in self.seeded_types:
+            size = int(np.prod(type_.shape))
+            piece = OPS["reshape"](OPS["index"](flat, idx=((start, size, 1),)), shape=type_.shape)
+            pieces.append((OPS["cast"](piece, dtype=type_.dtype) if type_.dtype != dtype else piece).id)
+            start += size
+        if self.reverse:
+            seeds = {}
+            for id, piece in zip(targets, pieces):
+                seeds[id] = piece if id not in seeds else (builder.expr(seeds[id]) + builder.expr(piece)).id
+            derivatives, like = reverse(builder, seeds, sources), sources
+        else:
+            derivatives, like = forward(builder, dict(zip(sources, pieces)), targets), targets
+        self.kinds = [leaf.kind for leaf in self.traced_outputs[self.count_targets:]] + ["array"] * len(like)
+        return aux + [filled_like(builder, s, 0) if d is None else d for s, d in zip(like, derivatives)]
+
+    def run(self, program, inputs, leaves, extra=None):
+        aux = len(self.kinds) - len(self.result_types)
+        outputs = [np.empty(type.shape if k < aux else (self.count, *type.shape), DTYPE_OF_NAME[type.dtype]) for k, type in enumerate(program.outputs)]
+        seed = np.zeros(self.count, DTYPE_OF_NAME[self.seeded_types[0].dtype if self.seeded_types else "f64"])
+        late_zero = [k for k in range(aux, len(outputs)) if k not in program.late_outputs]
+        for k in late_zero:
+            outputs[k] = np.zeros(program.outputs[k].shape, outputs[k].dtype)
+        program.run_seeded(inputs + [seed], outputs, len(inputs), self.count)
+        for k in late_zero:  # does not depend on the seed: structurally zero
+            outputs[k] = np.zeros((self.count, *program.outputs[k].shape), outputs[k].dtype)
+        return self.finish([as_kind(value, kind) for value, kind in zip(outputs[:aux], self.kinds)] + outputs[aux:])
+
+    def inline(self, recording, inputs, leaves, extra=None):
+        tape = derive(recording.tape, self.differentiate)
+        aux = len(self.kinds) - len(self.result_types)
+        dtype = DTYPE_OF_NAME[self.seeded_types[0].dtype]
+        rows = [inline(tape, inputs + [row], self.kinds) for row in np.eye(self.count, dtype=dtype)]
+        if not rows:
+            rows = [inline(tape, inputs + [np.zeros(0, dtype)], self.kinds)]
+        stacked = [np.stack([row[k] for row in rows])[:self.count] for k in range(aux, len(self.kinds))]
+        return self.finish(rows[0][:aux] + stacked)
+
+    def finish(self, values):
+        """Cut the rows into one block per (output leaf, input leaf) and put the blocks into the containers."""
+        aux = len(values) - len(self.result_types)
+        blocks = [[None] * len(self.source_types()) for _ in self.target_types]
+        start = 0
+        for i, seeded in enumerate(self.seeded_types):
+            size = int(np.prod(seeded.shape))
+            for j, result in enumerate(self.result_types):
+                piece = values[aux + j][start:start + size]
+                if self.reverse:
+                    blocks[i][j] = piece.reshape(seeded.shape + result.shape)
+                else:
+                    ndim = len(result.shape)
+                    moved = np.transpose(piece, (*range(1, ndim + 1), 0)).reshape(result.shape + seeded.shape)
+                    blocks[j][i] = moved if type(moved) is Tracer else np.ascontiguousarray(moved).reshape(moved.shape)
+            start += size
+        kinds = self.source_kinds()
+        rows = []
+        for leaf, row in zip(self.traced_outputs, blocks):
+            rows.append(self.by_argument([_scalar_block(block, leaf.kind, kind) for block, kind in zip(row, kinds)]))
+        jacobian = self.target_tree.build(rows)
+        if not self.request.has_aux:
+            return jacobian
+        traced = iter(values[:aux])
+        rest = self.recording.outputs[self.count_targets:]
+        return jacobian, self.recording.out_tree.children[1].build([leaf.value if leaf.kind == "static" else next(traced) for leaf in rest])
+
+
+def _scalar_block(block, out_kind, in_kind):
+    """A 0-d block between scalars is returned as a scalar."""
+    if type(block) is Tracer or block.shape != () or "array" in (out_kind, in_kind):
+        return block
+    return block.item() if in_kind == "float" else block[()]
+
+
+def _elements(types):
+    return sum(int(np.prod(type.shape)) for type in types)
+
+
+Answerers.update(jvp=JvpAnswer, vjp=VjpAnswer, linearize=LinearizeAnswer, jacrev=JacobianAnswer, jacfwd=JacobianAnswer, jacobian=JacobianAnswer)

@@ -1,0 +1,251 @@
+"""Specialize: from a call to a compiled program. A `Specializer` belongs to one function and one request (what is asked
+of it); it keeps the compiled traces, finds the one that answers a call, or records a new one.
+
+A call's key is the containers of its arguments, the dtype and shape of each traced leaf and the value of each static one.
+Under one key there can be several traces: siblings that took other branches. Each checks by itself that nothing it read
+by name has changed (`Recording.current`) and that its guards hold (in C, before anything is written); the first that passes answers.
+The number of traces kept is bounded: beyond it the least recently used one goes, and a warning says so once.
+Read next: `recording.py` (how a trace is made), `answers.py` (what can be asked), `kernel/` (what runs).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+
+import numpy as np
+
+from .answers import answer_for
+from .errors import ArgumentError, TraceWarning, UnsoundTraceError
+from .kernel import compile_tape
+from .kernel.program import GuardMissed
+from .passes import derive
+from .recording import argument_paths, name_of, record
+from .tape.types import NAME_OF_DTYPE
+from .trace import Tracer, current_trace
+from .tree import flatten
+
+TRACES_KEPT = 64  # per function and request
+
+_state = threading.local()
+
+
+class Entry:
+    """One compiled trace of a function: how its inputs are gathered, its program, and how its outputs become a result."""
+
+    __slots__ = ("recording", "answer", "tape", "program")
+
+    def __init__(self, recording, request):
+        self.recording = recording
+        self.answer = answer_for(request, recording)
+        self.tape = derive(recording.tape, self.answer.differentiate)
+        self.program = compile_tape(self.tape, late=self.answer.late)
+
+    def inputs(self, leaves):
+        """The program's input arrays for the leaves of a call, in input order (without the answer's own seeds)."""
+        return [as_input(leaves[what]) if source == "leaf" else as_input(what) for source, what in self.recording.inputs]
+
+    def run(self, leaves, extra=None):
+        """The result for the leaves of a call. Raises GuardMissed, with nothing written, when another trace is needed."""
+        return self.answer.run(self.program, self.inputs(leaves), leaves, extra)
+
+
+def as_input(value):
+    """A C-contiguous, aligned array in native byte order with the elements of `value`."""
+    return np.require(value, dtype=None if not hasattr(value, "dtype") else value.dtype.newbyteorder("="), requirements=("C", "A")) if isinstance(
+        value, np.ndarray) else np.asarray(value)
+
+
+class Specializer:
+    """The traces of one function for one request. Call it with (args, kwargs)."""
+
+    def __init__(self, function, request):
+        self.function = function
+        self.request = request
+        self.entries = {}  # key -> list of Entry, most recently used first
+        self.kept = 0
+        self.warned = set()
+        self.fast = self.call  # replaced by a generated function when the last call can be answered that way
+
+    def call(self, args, kwargs, extra=None):
+        """The result of the request for these arguments; `extra` is what the request itself is given (tangents, buffers)."""
+        leaves, tree = flatten((args, kwargs))
+        key, traced = self.key(leaves, tree)
+        if any(type(leaf) is Tracer for leaf in leaves) or current_trace() is not None:
+            return self.nested(leaves, tree, traced, extra)
+        entries = self.entries.get(key, ())
+        for place, entry in enumerate(entries):
+            if not entry.recording.current():
+                continue
+            try:
+                result = entry.run(leaves, extra)
+            except GuardMissed:
+                continue
+            if place:
+                entries.insert(0, entries.pop(place))
+            if getattr(_state, "verifying", False):
+                self._verify(leaves, tree, traced, extra, result)
+            return result
+        entry = self.compile(leaves, tree, traced)
+        if entry.recording.reusable:
+            self._keep(key, entry)
+        else:
+            self._warn("single-use", f"{name_of(self.function)} is traced again at each call: {entry.recording.why}")
+        return entry.run(leaves, extra)
+
+    def compile(self, leaves, tree, traced):
+        """A new Entry for these arguments. Not kept here."""
+        request = self.request
+        differentiated = request.differentiated(leaves, tree)
+        recording = record(self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure)
+        return Entry(recording, request)
+
+    def tape_of(self, args, kwargs):
+        """The tape of the function for these arguments, as recorded."""
+        leaves, tree = flatten((args, kwargs))
+        _, traced = self.key(leaves, tree)
+        return record(self.function, leaves, tree, traced, frozenset(), retargeted=self.request.retarget).tape
+
+    def nested(self, leaves, tree, traced, extra):
+        """The result as Tracers: the call is part of an outer trace, into which the derived tape is written."""
+        request = self.request
+        differentiated = request.differentiated(leaves, tree)
+        recording = record(self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure)
+        inputs = [leaves[what] if source == "leaf" else what for source, what in recording.inputs]
+        return answer_for(request, recording).inline(recording, inputs, leaves, extra)
+
+    def key(self, leaves, tree):
+        """(key of the call, indices of the traced leaves). ArgumentError names a leaf that cannot be an argument."""
+        parts, traced = [tree], []
+        for k, leaf in enumerate(leaves):
+            kind = type(leaf)
+            if kind is Tracer:
+                traced.append(k)
+                parts.append(None)
+            elif kind is np.ndarray or isinstance(leaf, np.ndarray):
+                if leaf.dtype.newbyteorder("=") not in NAME_OF_DTYPE or isinstance(leaf, (np.matrix, np.ma.MaskedArray)):
+                    self._refuse(leaf, tree, k)
+                traced.append(k)
+                parts.append((leaf.dtype.char, leaf.shape))
+            elif kind is float:
+                traced.append(k)
+                parts.append(float)
+            elif isinstance(leaf, np.generic) and leaf.dtype in NAME_OF_DTYPE:
+                traced.append(k)
+                parts.append(leaf.dtype.char)
+            elif kind is complex:
+                traced.append(k)
+                parts.append(complex)
+            else:
+                parts.append(static_key(leaf))
+        return tuple(parts), traced
+
+    def _refuse(self, leaf, tree, k):
+        path = argument_paths(tree)[k]
+        if isinstance(leaf, (np.matrix, np.ma.MaskedArray)):
+            raise ArgumentError(f"{path} is a {type(leaf).__name__}, expected a plain ndarray: pass np.asarray({path})")
+        raise ArgumentError(
+            f"{path} is an array of dtype {leaf.dtype}, expected bool, integers, floats or complex numbers: convert it, for example {path}.astype(float)")
+
+    def _keep(self, key, entry):
+        self.entries.setdefault(key, []).insert(0, entry)
+        self.kept += 1
+        if self.kept > TRACES_KEPT:
+            oldest = next(iter(self.entries))
+            self.entries[oldest].pop()
+            if not self.entries[oldest]:
+                del self.entries[oldest]
+            self.kept -= 1
+            self._warn("full", f"{name_of(self.function)} has needed more than {TRACES_KEPT} traces (other shapes, static values or branches); the oldest are "
+                       "dropped and recorded again when needed. A loop whose length depends on the data, or an int argument that changes at each call (pass a float), does this")
+        elif len(self.entries) > 1:  # most recently used keys last
+            self.entries[key] = self.entries.pop(key)
+
+    def _warn(self, kind, text):
+        if kind not in self.warned:
+            self.warned.add(kind)
+            warnings.warn(text, TraceWarning, stacklevel=4)
+
+    def _verify(self, leaves, tree, traced, extra, result):
+        fresh = self.compile(leaves, tree, traced).run(leaves, extra)
+        if not same_results(result, fresh):
+            raise UnsoundTraceError(
+                f"a kept trace of {name_of(self.function)} answered {result!r}, a fresh run answers {fresh!r}: "
+                "the function depends on something that tapejit does not see; pass it as an argument, or report this")
+
+
+def static_key(leaf):
+    """What tells two static arguments apart: type and value for plain values, identity for the rest."""
+    if leaf is None or isinstance(leaf, (bool, int, str, bytes)):
+        return type(leaf), leaf
+    return _Identity(leaf)
+
+
+class _Identity:
+    """A hashable stand-in for an object, equal to itself alone (bound methods: same function and same object)."""
+
+    __slots__ = ("object", "_key")
+
+    def __init__(self, object):
+        self.object = object
+        bound = getattr(object, "__self__", None)
+        function = getattr(object, "__func__", None)
+        self._key = (id(object),) if function is None else (id(bound), id(function))
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __eq__(self, other):
+        return type(other) is _Identity and self._key == other._key
+
+
+def same_results(a, b):
+    """Equal containers with bit-equal leaves, up to the rounding that another order of summation could give."""
+    (leaves, tree), (others, shape) = flatten(a), flatten(b)
+    if tree != shape:
+        return False
+    for x, y in zip(leaves, others):
+        if isinstance(x, (float, np.ndarray, np.generic)):
+            if not np.allclose(x, y, rtol=1e-9, atol=1e-300, equal_nan=True):
+                return False
+        elif x is not y and not callable(x) and x != y:
+            return False
+    return True
+
+
+_specializers = {}
+SPECIALIZERS_KEPT = 256
+
+
+def specializer_of(function, request):
+    """The Specializer of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
+    key = (_Identity(function), request)
+    found = _specializers.get(key)
+    if found is None:
+        found = Specializer(function, request)
+        if len(_specializers) >= SPECIALIZERS_KEPT:
+            with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
+                del _specializers[next(iter(_specializers))]
+        _specializers[key] = found
+    return found
+
+
+@contextlib.contextmanager
+def verify():
+    """A context in which each answer from a kept trace is checked against a fresh run of the function.
+
+    Raises UnsoundTraceError when they differ. Costs a trace at each call: for tests and for doubts.
+
+    >>> import numpy as np, tapejit as tj
+    >>> gradient = tj.grad(lambda x: np.sum(x**2))
+    >>> with tj.verify():
+    ...     gradient(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    before = getattr(_state, "verifying", False)
+    _state.verifying = True
+    try:
+        yield
+    finally:
+        _state.verifying = before

@@ -1,0 +1,130 @@
+"""The tape verifier: says that a tape is well formed, or names the record that is not and why.
+
+A pass may rely on every rule stated here, and the tests run it between passes: columns of one length, values defined
+before they are used, the operand count and parameters that the row states, operands of one dtype, the result type that
+the row infers from them, guards and inputs that say what they must. Read next: `tape.py` (the columns), `ops/table.py`.
+"""
+
+from ..errors import TapeError
+from ..ops import OPS, ROWS
+from ..ops.table import Type
+from .tape import CONSTANT, GUARD, HOST, INPUT, HostFunction, Literal
+from .types import type_of
+
+
+def verify_tape(tape):
+    """The tape itself, when it is well formed; else TapeError naming the record."""
+    _check_columns(tape)
+    for k, row, operands, type, params in tape.records():
+        try:
+            _check_operands(tape, k, row, operands)
+            _expect(len(params) == len(row.params), f"expected the parameters ({', '.join(row.params)}), found {params!r}")
+            types = [tape.type_of(o) for o in operands]
+            if row.kind == "special":
+                _SPECIAL[row.code](tape, k, types, type, *params)
+            else:
+                _check_dtypes(row, types)
+                inferred = row.result(types, **dict(zip(row.params, params)))
+                _expect(inferred == type, f"expected the type {_text(inferred)} that {row.name} has for these operands, found {_text(type)}")
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise TapeError(f"tape {tape.name}, record {_record(tape, k)}: {error}") from error
+    _check_ends(tape)
+    return tape
+
+
+def _expect(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def _text(type):
+    from .text import type_text
+
+    return type_text(type)
+
+
+def _record(tape, k):
+    """A record for a message: as the printer shows it, or its bare number where it is too broken to print."""
+    from .text import record_text
+
+    try:
+        return f"{k} `{record_text(tape, k)}`"
+    except Exception:
+        return f"{k}"
+
+
+def _check_columns(tape):
+    n = len(tape.op)
+    for name in ("type", "param", "line"):
+        column, table = getattr(tape, name), getattr(tape, name + "s")
+        if len(column) != n:
+            raise TapeError(f"tape {tape.name}: expected {n} items in the column {name!r}, one per record, found {len(column)}")
+        for k, index in enumerate(column):
+            if not 0 <= index < len(table):
+                raise TapeError(f"tape {tape.name}, record {k}: expected a {name} index below {len(table)}, found {index}")
+    first = tape.first
+    if len(first) != n + 1 or first[0] != 0 or first[n] != len(tape.operands) or any(first[k] > first[k + 1] for k in range(n)):
+        raise TapeError(f"tape {tape.name}: expected the column 'first' to rise from 0 to {len(tape.operands)} in {n + 1} items")
+    for k, code in enumerate(tape.op):
+        if code >= len(ROWS):
+            raise TapeError(f"tape {tape.name}, record {k}: expected an op code below {len(ROWS)}, found {code}")
+
+
+def _check_operands(tape, k, row, operands):
+    _expect(row.arity is None or row.arity == len(operands), f"expected {row.arity} operands, found {len(operands)}")
+    _expect(operands or row.arity == 0 or row.code == HOST, "expected an operand, found none")
+    for o in operands:
+        _expect(0 <= o < k, f"expected operands that were defined before, found %{o}")
+        _expect(tape.op[o] != GUARD, f"a guard has no value to use, found %{o}")
+
+
+def _check_dtypes(row, types):
+    """All operands share one dtype, except those whose domain says `bool` or `index`."""
+    domain = row.domain if isinstance(row.domain, tuple) else (row.domain,) * len(types)
+    shared = None
+    for place, type in enumerate(types):
+        kind = domain[place] if place < len(domain) else None
+        if kind == "bool":
+            _expect(type.dtype == "bool", f"expected a bool as operand {place}, found {type.dtype}")
+        elif kind == "index":
+            _expect(type.dtype == "i64", f"expected i64 indices as operand {place}, found {type.dtype}")
+        else:
+            shared = shared or type.dtype
+            _expect(type.dtype == shared, f"expected operands of one dtype, found {' and '.join(t.dtype for t in types)}")
+
+
+def _check_input(tape, k, types, type, index, name):
+    _expect(isinstance(index, int) and 0 <= index < len(tape.inputs) and tape.inputs[index] == k,
+            f"expected the tape's list of inputs to hold %{k} at position {index}")
+    _expect(name is None or isinstance(name, str), f"expected an input's name to be a text or None, found {name!r}")
+
+
+def _check_constant(tape, k, types, type, value):
+    _expect(isinstance(value, Literal), f"expected a Literal, found {value!r}")
+    _expect(type_of(value.array) == type, f"expected the type {_text(type_of(value.array))} of its value, found {_text(type)}")
+
+
+def _check_guard(tape, k, types, type, expected):
+    _expect(type == types[0], f"expected the type {_text(types[0])} of its operand, found {_text(type)}")
+    if isinstance(expected, Literal):
+        _expect(type_of(expected.array) == type, f"expected a value of type {_text(type)}, found {_text(type_of(expected.array))}")
+    else:
+        _expect(isinstance(expected, (bool, int)) and type.shape == (), f"expected a Literal, or a bool or int for a 0-d value, found {expected!r}")
+
+
+def _check_host(tape, k, types, type, function, stated):
+    _expect(isinstance(function, HostFunction), f"expected a HostFunction, found {function!r}")
+    _expect(isinstance(stated, Type) and stated == type, f"expected the type {stated} that its parameter states, found {_text(type)}")
+
+
+_SPECIAL = {INPUT: _check_input, CONSTANT: _check_constant, GUARD: _check_guard, HOST: _check_host}
+assert set(_SPECIAL) == {row.code for row in OPS.values() if row.kind == "special"}
+
+
+def _check_ends(tape):
+    for position, id in enumerate(tape.inputs):
+        if not (0 <= id < len(tape) and tape.op[id] == INPUT):
+            raise TapeError(f"tape {tape.name}: expected an input record at position {position} of the inputs, found %{id}")
+    for position, id in enumerate(tape.outputs):
+        if not (0 <= id < len(tape) and tape.op[id] != GUARD):
+            raise TapeError(f"tape {tape.name}: expected a value at position {position} of the outputs, found %{id}")

@@ -1,0 +1,186 @@
+"""Order: sorting, extremes by place, medians and quantiles, histograms' searches.
+
+The places (argsort, argmax, searchsorted ...) are integers without derivative; values are gathered by them, so that the
+derivative follows the elements and a replay finds its own order.
+"""
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ...ops import OPS
+from ..tracer import concrete, lowering
+from .common import asarray, axes_of, cast, deliver, given, host, static
+from .reductions import mean_
+
+
+def gather(a, places, axis):
+    """a's elements at integer `places` along an axis; places has the lengths of `a` in the other axes and holds no negatives."""
+    if a.ndim == 1:
+        return OPS["take"](a, places, axis=0)
+    stride = 1
+    offset = np.zeros((), np.int64)
+    for k in reversed(range(a.ndim)):
+        if k == axis:
+            along = stride
+        else:
+            offset = offset + np.arange(a.shape[k]).reshape((-1,) + (1,) * (a.ndim - 1 - k)) * stride
+        stride *= a.shape[k]
+    return OPS["take"](OPS["reshape"](a, shape=(a.size,)), places * along + offset, axis=0)
+
+
+def _flattened(a, axis):
+    a = asarray(a)
+    if axis is None:
+        return a.ravel(), 0
+    return a, axes_of(axis, a.ndim)[0]
+
+
+# --- sorting ---------------------------------------------------------------------------------------------------------
+
+
+@lowering(np.argsort)
+def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
+    """Stable, whatever `kind`: equal elements keep their order."""
+    _check_sort(kind, order, stable)
+    a, axis = _flattened(a, axis)
+    return OPS["argsort"](a, axis=axis) if a.ndim else OPS["argsort"](a.reshape(1), axis=0).reshape(())
+
+
+def _check_sort(kind, order, stable):
+    np.argsort(np.zeros(1), kind=kind, order=order, stable=stable)
+
+
+@lowering(np.sort)
+def sort(a, axis=-1, kind=None, order=None, *, stable=None):
+    _check_sort(kind, order, stable)
+    a, axis = _flattened(a, axis)
+    return gather(a, OPS["argsort"](a, axis=axis), axis)
+
+
+@lowering(np.argpartition)
+def argpartition(a, kth, axis=-1, kind="introselect", order=None):
+    a, axis = _flattened(a, axis)
+    return _argpartition(a, static(kth), axis, kind)
+
+
+def _argpartition(a, kth, axis, kind):
+    kth = tuple(int(k) for k in kth) if np.ndim(kth) else kth
+    return host(np.argpartition, a, kth, axis, kind)
+
+
+@lowering(np.partition)
+def partition(a, kth, axis=-1, kind="introselect", order=None):
+    a, axis = _flattened(a, axis)
+    return gather(a, _argpartition(a, static(kth), axis, kind), axis)
+
+
+@lowering(np.lexsort)
+def lexsort(keys, axis=-1):
+    return host(np.lexsort, asarray(keys), axis)
+
+
+@lowering(np.searchsorted)
+def searchsorted(a, v, side="left", sorter=None):
+    a = asarray(a)
+    return host(np.searchsorted, a if sorter is None else np.take(a, sorter), asarray(v), side)
+
+
+@lowering(np.digitize)
+def digitize(x, bins, right=False):
+    return host(np.digitize, asarray(x), asarray(bins), bool(right))
+
+
+# --- places of extremes ----------------------------------------------------------------------------------------------
+
+
+def _arg_extremum(op):
+    def lowered(a, axis=None, out=None, *, keepdims=False):
+        a = asarray(a)
+        shape = a.shape
+        flat, place = _flattened(a, axis)
+        y = OPS[op](flat, axis=place) if flat.ndim else OPS[op](flat.reshape(1), axis=0)
+        if keepdims and given(keepdims):
+            y = y.reshape(tuple(1 if axis is None or k == place else n for k, n in enumerate(shape)))
+        return deliver(y, out)
+    return lowered
+
+
+argmax, argmin = _arg_extremum("argmax"), _arg_extremum("argmin")
+lowering(np.argmax)(argmax)
+lowering(np.argmin)(argmin)
+
+
+def _nan_arg(lowered, worst):
+    def result(a, axis=None, out=None, *, keepdims=False):
+        a = asarray(a)
+        nan = np.isnan(a)
+        if np.any(np.all(nan, axis=axis)):
+            raise ValueError("All-NaN slice encountered")
+        return lowered(np.where(nan, a.dtype.type(worst), a), axis, out, keepdims=keepdims)
+    return result
+
+
+lowering(np.nanargmax)(_nan_arg(argmax, -np.inf))
+lowering(np.nanargmin)(_nan_arg(argmin, np.inf))
+
+# --- medians and quantiles -------------------------------------------------------------------------------------------
+
+
+def _sorted_last(a, axis, keepdims):
+    """`a` sorted along one last axis made of the reduced axes, and the shape of the reduction's result."""
+    axes = axes_of(axis, a.ndim)
+    rest = tuple(k for k in range(a.ndim) if k not in axes)
+    if keepdims and given(keepdims):
+        shape = tuple(1 if k in axes else n for k, n in enumerate(a.shape))
+    else:
+        shape = tuple(a.shape[k] for k in rest)
+    lead = tuple(a.shape[k] for k in rest)
+    return sort(np.transpose(a, rest + axes).reshape(lead + (-1 if a.size else 0,))), shape
+
+
+@lowering(np.median)
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    a = asarray(a)
+    ordered, shape = _sorted_last(a, axis, keepdims)
+    n = ordered.shape[-1]
+    y = mean_(ordered[..., (n - 1) // 2:n // 2 + 1], axis=-1)
+    return deliver(_nan_where_any(y, ordered).reshape(shape)[()], out)
+
+
+def _nan_where_any(y, ordered):
+    """NaN where a sorted row holds one (they are at the end)."""
+    if ordered.dtype.kind != "f" or not ordered.shape[-1]:
+        return y
+    return np.where(np.isnan(ordered[..., -1]), y.dtype.type(np.nan), y)
+
+
+def _quantile(function, scale):
+    """A quantile is the sorted row read at a place between two elements; what place, NumPy says on the row 0, 1, 2 ..."""
+    def lowered(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+        if weights is not None:
+            raise UnsupportedError(f"np.{function.__name__} with weights= of traced values: sort and np.cumsum the weights, then np.interp")
+        a = asarray(a)
+        dtype = function(np.zeros(1, a.dtype), concrete(q), method=method).dtype  # NumPy's errors for q
+        ordered, shape = _sorted_last(a, axis, keepdims)
+        last = ordered.shape[-1] - 1
+        if method == "linear":
+            place = asarray(q) * (last / scale)
+        else:
+            place = function(np.arange(last + 1.0), static(q), method=method)
+        lower = np.clip(cast(np.floor(place), np.int64), 0, last)
+        below = np.take(ordered, lower, -1)
+        if dtype.kind in "fc":
+            above = np.take(ordered, np.minimum(lower + 1, last), -1)
+            below = below + (above - below) * cast(place - lower, dtype)
+        y = cast(below, dtype)
+        q_axes = np.ndim(place)
+        if ordered.dtype.kind == "f":
+            nan = np.isnan(ordered[..., -1]).reshape(ordered.shape[:-1] + (1,) * q_axes)
+            y = np.where(nan, dtype.type(np.nan), y)
+        y = np.moveaxis(y, range(y.ndim - q_axes, y.ndim), range(q_axes))
+        return deliver(y.reshape(y.shape[:q_axes] + shape)[()], out)
+    return lowered
+
+
+lowering(np.quantile)(_quantile(np.quantile, 1))
+lowering(np.percentile)(_quantile(np.percentile, 100))

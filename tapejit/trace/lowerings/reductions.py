@@ -1,0 +1,227 @@
+"""Reductions over axes, running sums and products, differences. Names end in `_` where they would hide a built-in."""
+
+import math
+
+import numpy as np
+
+from ...ops import OPS
+from ..tracer import lowering
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, filled, given, masked
+from .numpy_source import numpy_source
+
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+def accumulator(dtype):
+    """The dtype in which NumPy adds and multiplies: bool and small integers widen to the platform's integer."""
+    return np.add.reduce(np.empty(0, dtype)).dtype
+
+
+def reduced(op, a, axis, keepdims):
+    """`a` reduced by a tape op over `axis` (None: all axes)."""
+    axes = axes_of(axis, a.ndim)
+    y = OPS[op](a, axes=axes)
+    if keepdims and given(keepdims):
+        y = OPS["reshape"](y, shape=tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
+    return y
+
+
+@lowering(np.sum)
+def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
+    a = asarray(a)
+    a = masked(cast(a, dtype or accumulator(a.dtype)), where, 0)
+    total = reduced("sum", a, axis, keepdims)
+    if given(initial):
+        total = cast(asarray(initial), a.dtype) + total
+    return deliver(total, out)
+
+
+def count(a, axis, keepdims, where):
+    """How many elements a reduction combines: an int, or an array where a mask decides."""
+    if where is True or not given(where):
+        return math.prod(a.shape[k] for k in axes_of(axis, a.ndim))
+    return sum_(np.broadcast_to(where, a.shape), axis=axis, dtype=np.intp, keepdims=keepdims)
+
+
+def divided(total, n):
+    """total / n in the dtype of total."""
+    return total / (total.dtype.type(n) if isinstance(n, int) else cast(n, total.dtype))
+
+
+def mean_dtype(a, dtype):
+    return np.dtype(dtype) if dtype is not None else a.dtype if a.dtype.kind in "fc" else np.dtype(float)
+
+
+@lowering(np.mean)
+def mean_(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    a = asarray(a)
+    dtype = mean_dtype(a, dtype)
+    working = np.dtype(np.float32) if dtype == np.float16 else dtype  # as NumPy does: float16 overflows early
+    total = sum_(a, axis=axis, dtype=working, keepdims=keepdims, where=where)
+    return deliver(cast(divided(total, count(a, axis, keepdims, where)), dtype), out)
+
+
+@lowering(np.var)
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=NO_VALUE, correction=NO_VALUE):
+    a = asarray(a)
+    if given(correction):
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    dtype = mean_dtype(a, dtype)
+    if not given(mean):
+        mean = mean_(a, axis=axis, dtype=dtype, keepdims=True, where=where)
+    deviation = cast(a - mean, dtype)
+    total = sum_(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    left = count(a, axis, keepdims, where) - ddof
+    return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out)
+
+
+@lowering(np.std)
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=NO_VALUE, correction=NO_VALUE):
+    return deliver(np.sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+
+
+# --- products --------------------------------------------------------------------------------------------------------
+
+
+@lowering(np.prod)
+def prod_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
+    """Multiplied by halves, so that the derivative is right where elements are zero, to any order."""
+    a = asarray(a)
+    a = masked(cast(a, dtype or accumulator(a.dtype)), where, 1)
+    axes = axes_of(axis, a.ndim)
+    kept = tuple(n for k, n in enumerate(a.shape) if k not in axes)
+    a = OPS["transpose"](a, axes=axes + tuple(k for k in range(a.ndim) if k not in axes))
+    a = OPS["reshape"](a, shape=(math.prod(a.shape[:len(axes)]),) + kept)
+    if len(a) == 0:
+        a = filled((1,) + kept, 1, a.dtype)
+    while len(a) > 1:
+        half = len(a) // 2
+        pairs = a[:half] * a[half:2 * half]
+        a = np.concatenate([pairs, a[2 * half:]]) if len(a) % 2 else pairs
+    total = a[0] if not given(initial) else cast(asarray(initial), a.dtype) * a[0]
+    if keepdims and given(keepdims):
+        total = total.reshape(tuple(1 if k in axes else n for k, n in enumerate(shape)))
+    return deliver(total, out)
+
+
+# --- largest and smallest --------------------------------------------------------------------------------------------
+
+
+def _extremum(function, merge):
+    op = function.__name__
+
+    def lowered(a, axis=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
+        a = asarray(a)
+        if not given(initial):
+            if where is not True:
+                function(np.zeros(a.shape, a.dtype), axis, None, keepdims, where=where)  # NumPy's error: there is no identity
+            return deliver(reduced(op, a, axis, keepdims), out)
+        initial = cast(asarray(initial), a.dtype)
+        axes = axes_of(axis, a.ndim)
+        if 0 in (a.shape[k] for k in axes):
+            a = np.broadcast_to(initial, tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
+        elif where is not True:
+            a = np.where(where, a, initial)
+        return deliver(merge(reduced(op, a, axis, keepdims), initial), out)
+    return lowered
+
+
+max_, min_ = _extremum(np.max, np.maximum), _extremum(np.min, np.minimum)
+lowering(np.max, np.amax)(max_)
+lowering(np.min, np.amin)(min_)
+
+
+@lowering(np.ptp)
+def ptp(a, axis=None, out=None, keepdims=False):
+    return deliver(max_(a, axis, None, keepdims) - min_(a, axis, None, keepdims), out)
+
+
+# --- running sums and products ---------------------------------------------------------------------------------------
+
+
+@lowering(np.cumsum)
+def cumsum(a, axis=None, dtype=None, out=None):
+    a = asarray(a)
+    if axis is None:
+        a, axis = a.ravel(), 0
+    (axis,) = axes_of(axis, a.ndim)
+    return deliver(OPS["cumsum"](cast(a, dtype or accumulator(a.dtype)), axis=axis), out)
+
+
+@lowering(np.cumprod)
+def cumprod(a, axis=None, dtype=None, out=None):
+    """Products over windows of doubling length, so that the derivative is right where elements are zero, to any order."""
+    a = asarray(a)
+    if axis is None:
+        a, axis = a.ravel(), 0
+    (axis,) = axes_of(axis, a.ndim)
+    a, before, span = cast(a, dtype or accumulator(a.dtype)), (slice(None),) * axis, 1
+    while span < a.shape[axis]:
+        head, late, early = a[before + (slice(None, span),)], a[before + (slice(span, None),)], a[before + (slice(None, -span),)]
+        a = OPS["concatenate"](head, late * early, axis=axis)
+        span *= 2
+    return deliver(a.copy(), out)
+
+
+def _cumulative(function, start):
+    def lowered(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+        x = asarray(x)
+        if axis is None and x.ndim > 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+        axis = 0 if axis is None else axis
+        result = function(x, axis, dtype)
+        if include_initial:
+            first = np.full([1 if k == axis % x.ndim else n for k, n in enumerate(x.shape)], start, result.dtype)
+            result = np.concatenate([first, result], axis)
+        return deliver(result, out)
+    return lowered
+
+
+lowering(np.cumulative_sum)(_cumulative(cumsum, 0))
+lowering(np.cumulative_prod)(_cumulative(cumprod, 1))
+
+# --- the same, leaving NaN out ---------------------------------------------------------------------------------------
+
+
+def _without_nan(function):
+    """The function over the elements that are not NaN."""
+    def lowered(a, *args, where=True, **kwargs):
+        a = asarray(a)
+        return function(a, *args, where=np.logical_and(np.logical_not(np.isnan(a)), where), **kwargs)
+    return lowered
+
+
+for _function, _lowered in ((np.nansum, sum_), (np.nanprod, prod_), (np.nanmean, mean_), (np.nanvar, var), (np.nanstd, std)):
+    lowering(_function)(_without_nan(_lowered))
+
+
+def _replacing_nan(function, value):
+    """The function after NaN has been replaced by `value`."""
+    return lambda a, *args, **kwargs: function(masked(asarray(a), np.logical_not(np.isnan(a)), value), *args, **kwargs)
+
+
+lowering(np.nancumsum)(_replacing_nan(cumsum, 0))
+lowering(np.nancumprod)(_replacing_nan(cumprod, 1))
+
+
+def _nan_extremum(lowered, worst):
+    """The extremum of the numbers; NaN where there are none."""
+    def result(a, axis=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
+        a = asarray(a)
+        if a.dtype.kind != "f":
+            return lowered(a, axis, out, keepdims, initial, where)
+        nan = np.isnan(a)
+        y = lowered(np.where(nan, a.dtype.type(worst), a), axis, None, keepdims, initial, where)
+        return deliver(np.where(np.all(nan, axis=axis, keepdims=keepdims, where=where), a.dtype.type(np.nan), y), out)
+    return result
+
+
+lowering(np.nanmax)(_nan_extremum(max_, -np.inf))
+lowering(np.nanmin)(_nan_extremum(min_, np.inf))
+
+# --- differences and what is built on sums, in NumPy's own code ------------------------------------------------------
+
+for _function in (np.diff, np.ediff1d, np.gradient, np.trapezoid, np.average, np.cov, np.corrcoef, np.unwrap):
+    lowering(_function)(numpy_source(_function))

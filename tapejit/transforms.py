@@ -1,0 +1,281 @@
+"""Transforms: the public functions. Each one states a `Request` and hands the call to the function's `Specializer`.
+
+Signatures are JAX's. All transforms take the same keywords:
+
+argnums     int or tuple of ints: the positional arguments to differentiate by (a tuple gives a tuple of derivatives)
+argnames    name or names of keyword arguments to differentiate by; alone, they replace the default argnums=0
+has_aux     the function returns (value, aux); aux is passed through
+retarget    False: run the function as it is, not as a retargeted copy (np.zeros and the like then make plain arrays)
+pure        True: a promise that nothing the function reads by name changes; the checks of each call are left out
+
+Derivatives come back in the containers, dtypes and shapes of their arguments; a Python float's is a float. Integers, strings, bools and
+None inside containers have the derivative None. Differentiating by an argument without any floating-point number is an ArgumentError.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from .errors import ArgumentError, OutputError
+from .recording import name_of
+from .request import Request
+from .seeded import tangent_leaves
+from .specialize import specializer_of
+from .tree import flatten
+
+
+def _argnames(argnames):
+    if argnames is None:
+        return ()
+    return (argnames,) if isinstance(argnames, str) else tuple(argnames)
+
+
+def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarget=True, pure=False):
+    """A checked Request for `kind` on `function`."""
+    if not callable(function):
+        raise ArgumentError(f"{kind}: expected a function, found {type(function).__name__} {function!r:.60}: pass the function itself, as in {kind}(f)(x)")
+    names = _argnames(argnames)
+    if argnums is None:
+        argnums = () if names else 0
+    if isinstance(argnums, list):
+        argnums = tuple(argnums)
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise ArgumentError(f"{kind}: argnums: expected an int or a tuple of ints, found {argnums!r}")
+    if len(set(numbers)) != len(numbers):
+        raise ArgumentError(f"{kind}: argnums names an argument twice: {argnums!r}")
+    argnums = tuple(int(n) for n in argnums) if isinstance(argnums, tuple) else int(argnums)
+    return Request(kind, argnums, names, bool(has_aux), bool(retarget), bool(pure))
+
+
+def _transformed(kind, function, request, extra=None, doc=None):
+    """The function that a transform returns: it looks like `function` and answers through its Specializer."""
+    specializer = specializer_of(function, request)
+
+    def transformed(*args, **kwargs):
+        return specializer.call(args, kwargs, extra)
+
+    functools.update_wrapper(transformed, function, assigned=("__module__",), updated=())
+    name = name_of(function)
+    transformed.__name__ = transformed.__qualname__ = f"{kind}({name})"
+    transformed.__doc__ = f"{kind} of {name}, by tapejit.\n\n{function.__doc__ or ''}".rstrip()
+    transformed.specializer = specializer
+    return transformed
+
+
+def grad(function, argnums=0, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+    """A function that returns the gradient of a scalar-valued function.
+
+    out: a buffer, or container of buffers, with the gradient's structure, shapes and dtypes. Each call then sets these buffers and returns
+    them. They are checked before each sweep (length, dtype, layout, writability, overlap); on a ShadowError nothing has been written.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    >>> tj.grad(lambda x, y: x * y)(2.0, 3.0)
+    3.0
+    """
+    argnums = None if argnames is not None and argnums == 0 else argnums
+    return _transformed("grad", function, _request("grad", function, argnums, argnames, has_aux, retarget, pure), out)
+
+
+def value_and_grad(function, argnums=0, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+    """A function that returns (value, gradient), or ((value, aux), gradient) with has_aux: one program computes both.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+    argnums = None if argnames is not None and argnums == 0 else argnums
+    return _transformed("value_and_grad", function, _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure), out)
+
+
+def elementwise_grad(function, argnums=0, *, argnames=None, retarget=True, pure=False):
+    """A function that returns the gradient of the sum of a function's output: for functions applied element by element, the derivative at each element.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.elementwise_grad(np.sin)(np.array([0.0, 0.0]))
+    array([1., 1.])
+    """
+    argnums = None if argnames is not None and argnums == 0 else argnums
+    return _transformed("elementwise_grad", function, _request("elementwise_grad", function, argnums, argnames, False, retarget, pure))
+
+
+def jit(function, *, retarget=True, pure=False):
+    """A function that returns what `function` returns, computed by the compiled tape.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.jit(lambda x: np.cumsum(x)[-1])(np.array([1.0, 2.0]))
+    np.float64(3.0)
+    """
+    return _transformed("jit", function, _request("jit", function, (), None, False, retarget, pure))
+
+
+def vjp(function, *primals, has_aux=False, retarget=True, pure=False):
+    """(out, pullback): pullback(ct) takes a cotangent like `out` and returns a tuple, one cotangent per primal.
+
+    The pullback owns the residuals of its forward sweep; it may be called any number of times.
+
+    >>> import numpy as np, tapejit as tj
+    >>> out, pullback = tj.vjp(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 2., 40.]),)
+    """
+    if has_aux:
+        return _vjp_with_aux(function, primals, retarget, pure)
+    request = _request("vjp", function, tuple(range(len(primals))), None, False, retarget, pure)
+    return specializer_of(function, request).call(primals, {})
+
+
+def _vjp_with_aux(function, primals, retarget, pure):
+    def value_and_aux(*args):
+        out = function(*args)
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise OutputError(f"vjp: with has_aux=True the function returns a tuple (value, aux), found {type(out).__name__}")
+        return out
+
+    (value, aux), pullback = vjp(value_and_aux, *primals, retarget=retarget, pure=pure)
+    leaves, tree = flatten(aux)
+    zeros = tree.build([np.zeros_like(leaf) if isinstance(leaf, (np.ndarray, np.generic)) else 0.0 if isinstance(leaf, float) else leaf for leaf in leaves])
+    return value, lambda ct: pullback((ct, zeros)), aux
+
+
+def jvp(function, primals, tangents, *, retarget=True, pure=False):
+    """(out, out_dot): the value at `primals` and its directional derivative along `tangents` (both tuples, one item per argument).
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise ArgumentError(f"jvp: primals and tangents: expected tuples with one item per argument, found {type(primals).__name__} and {type(tangents).__name__}")
+    primals = tuple(primals)
+    request = _request("jvp", function, tuple(range(len(primals))), None, False, retarget, pure)
+    return specializer_of(function, request).call(primals, {}, tuple(tangents))
+
+
+def linearize(function, *primals, retarget=True, pure=False):
+    """(out, f_jvp): f_jvp(*tangents) is the directional derivative at the primals, which are not computed again.
+
+    >>> import numpy as np, tapejit as tj
+    >>> out, f_jvp = tj.linearize(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> f_jvp(np.array([1.0, 10.0]))
+    array([ 2., 40.])
+    """
+    request = _request("linearize", function, tuple(range(len(primals))), None, False, retarget, pure)
+    return specializer_of(function, request).call(primals, {})
+
+
+def _jacobian(kind):
+    def transform(function, argnums=0, *, argnames=None, has_aux=False, retarget=True, pure=False):
+        argnums = None if argnames is not None and argnums == 0 else argnums
+        return _transformed(kind, function, _request(kind, function, argnums, argnames, has_aux, retarget, pure))
+
+    transform.__name__ = transform.__qualname__ = kind
+    return transform
+
+
+jacrev = _jacobian("jacrev")
+jacrev.__doc__ = """A function that returns the Jacobian by reverse sweeps, one per output element, driven in C.
+
+For an output of shape s and an argument of shape t the block has shape s + t; containers nest as in JAX (outputs outside, arguments inside).
+
+>>> import numpy as np, tapejit as tj
+>>> tj.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
+array([[2., 0.],
+       [0., 4.]])
+"""
+jacfwd = _jacobian("jacfwd")
+jacfwd.__doc__ = """A function that returns the Jacobian by forward sweeps, one per input element, driven in C. Shapes as in `jacrev`.
+
+>>> import numpy as np, tapejit as tj
+>>> tj.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
+array([[2., 0.],
+       [0., 4.]])
+"""
+jacobian = _jacobian("jacobian")
+jacobian.__doc__ = """A function that returns the Jacobian, by whichever of `jacrev` and `jacfwd` takes fewer sweeps.
+
+>>> import numpy as np, tapejit as tj
+>>> tj.jacobian(lambda x: np.array([x[0] * x[1], x[0]]))(np.array([2.0, 3.0]))
+array([[3., 2.],
+       [1., 0.]])
+"""
+
+
+def hessian(function, argnums=0, *, argnames=None, has_aux=False, retarget=True, pure=False):
+    """A function that returns the second derivatives of a scalar-valued function: `jacfwd` of `grad`, one sweep per input element.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "retarget": retarget, "pure": pure}
+    return jacfwd(_shared_grad(function, **options), **options)
+
+
+def hvp(function, argnums=0, *, retarget=True, pure=False):
+    """A function hvp(f)(*args, v) that returns the Hessian of a scalar-valued function times v, at the cost of a few gradients.
+
+    The last argument is the vector, with the containers of the differentiated argument.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([6., 0.])
+    """
+    if not isinstance(argnums, int):
+        raise ArgumentError(f"hvp: argnums: expected one int, found {argnums!r}: put several arguments into one tuple argument")
+    return jit(_hessian_product(function, argnums, retarget, pure), retarget=retarget, pure=pure)
+
+
+@functools.lru_cache(maxsize=256)
+def _hessian_product(function, argnums, retarget, pure):
+    """One function object per (function, options), so that its traces are shared."""
+    gradient = _shared_grad(function, argnums=argnums, retarget=retarget, pure=pure)
+
+    def hessian_product(*args):
+        if len(args) < 2:
+            raise ArgumentError("hvp: expected the function's arguments and, last, the vector; found one argument")
+        *args, vector = args
+
+        def along(x):
+            return gradient(*args[:argnums], x, *args[argnums + 1:])
+
+        return jvp(along, (args[argnums],), (vector,), retarget=retarget, pure=pure)[1]
+
+    hessian_product.__name__ = f"hvp({name_of(function)})"
+    return hessian_product
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_grad(function, options):
+    return grad(function, **dict(options))
+
+
+def _shared_grad(function, **options):
+    """grad(function), the same object for the same function and options."""
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    try:
+        return _cached_grad(function, tuple(options.items()))
+    except TypeError:  # an unhashable callable
+        return grad(function, **options)
+
+
+def trace(function, *, retarget=True):
+    """A function that returns the tape of `function` for its arguments: what was recorded, before any pass.
+
+    >>> import numpy as np, tapejit as tj
+    >>> len(tj.trace(lambda x: np.sin(x) * 2)(np.ones(3)))
+    4
+    """
+    request = _request("jit", function, (), None, False, retarget, False)
+
+    def traced(*args, **kwargs):
+        return specializer_of(function, request).tape_of(args, kwargs)
+
+    traced.__name__ = f"trace({name_of(function)})"
+    return traced
