@@ -37,7 +37,7 @@ enum { TJ_BEFORE_ELEMENTWISE = TJ_FIRST_ELEMENTWISE - 1,
 #undef TJ_OP2
 #undef TJ_OP3
 
-_Static_assert(TJ_STRUCTURAL <= TJ_FIRST_ELEMENTWISE, "structural opcodes run into the elementwise ones");
+_Static_assert((int)TJ_STRUCTURAL <= (int)TJ_FIRST_ELEMENTWISE, "structural opcodes run into the elementwise ones");
 _Static_assert(TJ_OPCODES <= 1 << 16, "a micro-operation has 16 bits for its opcode");
 
 typedef struct { const char *name, *text; uint8_t arity, first, dtype, result; } tj_op;

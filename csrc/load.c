@@ -8,7 +8,6 @@
 
 const uint8_t tj_size_of[TJ_DTYPES] = {1, 4, 8, 4, 8};
 
-#define TJ_TEXT_OF(x) #x
 #define TJ_OP(count, name, first, dtype, result, text) {#name, text, count, TJ_CODE_##first, TJ_CODE_##dtype, TJ_CODE_##result},
 #define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_OP(1, name, first, dtype, result, text)
 #define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) TJ_OP(2, name, first, dtype, result, text)
@@ -162,6 +161,11 @@ static int check_contiguous(tj_loader *loader, const uint64_t *address, uint64_t
     return tj_check_operand(loader, loader->at, address[0], address[1], dtype, 1, &total, &size, write, span);
 }
 
+static void raise_scratch(tj_loader *loader, uint64_t nbytes) {
+    if (nbytes > loader->program->scratch_bytes)
+        loader->program->scratch_bytes = nbytes;
+}
+
 static int check_take(tj_loader *loader, const uint64_t *word) {
     const uint64_t dtype = word[1];
     const int64_t outer = (int64_t)word[2], n = (int64_t)word[3], inner = (int64_t)word[4], count = (int64_t)word[5];
@@ -176,6 +180,8 @@ static int check_take(tj_loader *loader, const uint64_t *word) {
     const tj_span written = update ? large : small;
     if (tj_spans_overlap(written, indices) || tj_spans_overlap(large, small))
         return tj_refuse(loader, loader->at, "the destination overlaps an operand");
+    if (word[8] != 0)
+        raise_scratch(loader, (uint64_t)count * 8);
     return 1;
 }
 
@@ -197,9 +203,7 @@ static int check_scan(tj_loader *loader, const uint64_t *word) {
     if (opcode == TJ_ARGSORT) {
         if (n > (int64_t)TJ_MAX_EXTENT / 32)
             return tj_refuse(loader, loader->at, "an extent is negative or too large");
-        const uint64_t scratch = (uint64_t)n * 24;
-        if (scratch > loader->program->scratch_bytes)
-            loader->program->scratch_bytes = scratch;
+        raise_scratch(loader, (uint64_t)n * 24);
     }
     return 1;
 }
@@ -238,9 +242,7 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
     }
     if (tj_spans_overlap(spans[2], spans[0]) || tj_spans_overlap(spans[2], spans[1]))
         return tj_refuse(loader, loader->at, "the product overlaps a factor");
-    const uint64_t scratch = batch ? tj_matmul_scratch(word) : 0;
-    if (scratch > loader->program->scratch_bytes)
-        loader->program->scratch_bytes = scratch;
+    raise_scratch(loader, batch ? tj_matmul_scratch(word) : 0);
     return 1;
 }
 

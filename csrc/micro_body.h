@@ -7,6 +7,7 @@
 #define TJ_DECLARE2_PLAIN(dtype, vector)
 #define TJ_DECLARE1_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL1_##dtype(vector)(TJ_VECTOR_##dtype);
 #define TJ_DECLARE2_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL2_##dtype(vector)(TJ_VECTOR_##dtype, TJ_VECTOR_##dtype);
+#define TJ_DECLARE1_WIDE(dtype, vector) TJ_DECLARE1_VECTOR(f64, vector)
 #define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE1_##kind(dtype, vector)
 #define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE2_##kind(dtype, vector)
 #define TJ_OP3(name, first, dtype, result, expr, text, kind, vector)
@@ -20,7 +21,7 @@
         enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
         TJ_T_##dtype *dst = dst_;                                                                                         \
         const TJ_T_##dtype *a = a_;                                                                                       \
-        TJ_VECTOR_##dtype x;                                                                                              \
+        TJ_VECTOR_##dtype x = {0};                                                                                        \
         size_t k = 0;                                                                                                     \
         (void)b_, (void)c_;                                                                                               \
         for (; k + LANES <= n; k += LANES) {                                                                              \
@@ -42,7 +43,7 @@
         enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
         TJ_T_##dtype *dst = dst_;                                                                                         \
         const TJ_T_##dtype *a = a_, *b = b_;                                                                              \
-        TJ_VECTOR_##dtype x, y;                                                                                           \
+        TJ_VECTOR_##dtype x = {0}, y = {0};                                                                               \
         size_t k = 0;                                                                                                     \
         (void)c_;                                                                                                         \
         for (; k + LANES <= n; k += LANES) {                                                                              \
@@ -59,6 +60,31 @@
             x = TJ_CALL2_##dtype(vector)(x, y);                                                                           \
             for (size_t j = 0; k + j < n; j++)                                                                            \
                 dst[k + j] = x[j];                                                                                        \
+        }                                                                                                                 \
+    }
+
+/* Floats through the function for doubles, a few vectors at a time. */
+#define TJ_WIDE1(name, first, dtype, result, expr, vector)                                                                \
+    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+        enum { LANES = sizeof(TJ_VECTOR_f64) / sizeof(double), PIECE = 64 };                                              \
+        float *dst = dst_;                                                                                                \
+        const float *a = a_;                                                                                              \
+        (void)b_, (void)c_;                                                                                               \
+        for (size_t k = 0; k < n; k += PIECE) {                                                                           \
+            const size_t left = n - k < PIECE ? n - k : PIECE;                                                            \
+            double wide[PIECE];                                                                                           \
+            for (size_t j = 0; j < left; j++)                                                                             \
+                wide[j] = a[k + j];                                                                                       \
+            for (size_t j = left; j % LANES; j++)                                                                         \
+                wide[j] = a[k];                                                                                           \
+            for (size_t j = 0; j < left; j += LANES) {                                                                    \
+                TJ_VECTOR_f64 x;                                                                                          \
+                __builtin_memcpy(&x, wide + j, sizeof x);                                                                 \
+                x = TJ_CALL1_f64(vector)(x);                                                                              \
+                __builtin_memcpy(wide + j, &x, sizeof x);                                                                 \
+            }                                                                                                             \
+            for (size_t j = 0; j < left; j++)                                                                             \
+                dst[k + j] = (float)wide[j];                                                                              \
         }                                                                                                                 \
     }
 
@@ -182,8 +208,10 @@ static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(micros), T
 #undef TJ_DECLARE2_PLAIN
 #undef TJ_DECLARE1_VECTOR
 #undef TJ_DECLARE2_VECTOR
+#undef TJ_DECLARE1_WIDE
 #undef TJ_VECTOR1
 #undef TJ_VECTOR2
+#undef TJ_WIDE1
 #undef TJ_PLAIN1
 #undef TJ_PLAIN2
 #undef TJ_PLAIN3

@@ -113,6 +113,7 @@ int tj_call1(tj_workspace *workspace, void *p0);
 int tj_call2(tj_workspace *workspace, void *p0, void *p1);
 int tj_call3(tj_workspace *workspace, void *p0, void *p1, void *p2);
 int tj_call4(tj_workspace *workspace, void *p0, void *p1, void *p2, void *p3);
+int tj_call(tj_workspace *workspace, void *const *pointers);
 
 /* Where buffer `buffer` lies now (0: the arena). */
 void *tj_base(tj_workspace *workspace, uint64_t buffer);

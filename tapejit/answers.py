@@ -73,6 +73,10 @@ class Answer:
         """The user's result from the values of the derived tape's outputs (NumPy values, or Tracers)."""
         raise NotImplementedError
 
+    def result_source(self):
+        """The result as Python source over the outputs o0, o1, ..., or None where it takes more than naming them."""
+        return None
+
     def result(self, values):
         """What the function returned, rebuilt from the values of its traced outputs."""
         values = iter(values)
@@ -112,6 +116,9 @@ class JitAnswer(Answer):
 
     def finish(self, values):
         return self.result(values)
+
+    def result_source(self):
+        return "o0" if self.recording.out_tree.kind == "leaf" and self.kinds else None
 
 
 class GradAnswer(Answer):
@@ -170,6 +177,15 @@ class GradAnswer(Answer):
         write_back()
         values = [as_kind(value, kind) for value, kind in zip(outputs, self.kinds)]
         return self.finish(values, gradient=extra)
+
+    def result_source(self):
+        count = len(self.recording.differentiated)
+        if self.request.has_aux or count != len(self.request.selected(self.recording.tree)):
+            return None
+        first = int(self.with_value)
+        names = [f"o{k}" for k in range(first, first + count)]
+        gradient = names[0] if not isinstance(self.by_argument(names), tuple) else "(" + "".join(f"{name}, " for name in names) + ")"
+        return f"(o0, {gradient})" if self.with_value else gradient
 
     def finish(self, values, gradient=None):
         values = list(values)

@@ -281,7 +281,7 @@ class JacobianAnswer(Answer):
         aux = len(self.kinds) - len(self.result_types)
         outputs = [np.empty(type.shape if k < aux else (self.count, *type.shape), DTYPE_OF_NAME[type.dtype]) for k, type in enumerate(program.outputs)]
         seed = np.zeros(self.count, DTYPE_OF_NAME[self.seeded_types[0].dtype if self.seeded_types else "f64"])
-        late_zero = [k for k in range(aux, len(outputs)) if k not in program.late_outputs]
+        late_zero = [k for k in range(aux, len(outputs)) if not program.late_outputs[k]]
         for k in late_zero:
             outputs[k] = np.zeros(program.outputs[k].shape, outputs[k].dtype)
         program.run_seeded(inputs + [seed], outputs, len(inputs), self.count)

@@ -19,12 +19,13 @@ import numpy as np
 from .answers import answer_for
 from .errors import ArgumentError, TraceWarning, UnsoundTraceError
 from .kernel import compile_tape
+from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
 from .passes import derive
 from .recording import argument_paths, name_of, record
 from .tape.types import NAME_OF_DTYPE
-from .trace import Tracer, current_trace
-from .tree import flatten
+from .trace import RUNNING, Tracer, current_trace
+from .tree import LEAF, flatten
 
 TRACES_KEPT = 64  # per function and request
 
@@ -34,13 +35,14 @@ _state = threading.local()
 class Entry:
     """One compiled trace of a function: how its inputs are gathered, its program, and how its outputs become a result."""
 
-    __slots__ = ("recording", "answer", "tape", "program")
+    __slots__ = ("recording", "answer", "tape", "program", "_direct")
 
     def __init__(self, recording, request):
         self.recording = recording
         self.answer = answer_for(request, recording)
         self.tape = derive(recording.tape, self.answer.differentiate)
         self.program = compile_tape(self.tape, late=self.answer.late)
+        self._direct = None
 
     def inputs(self, leaves):
         """The program's input arrays for the leaves of a call, in input order (without the answer's own seeds)."""
@@ -49,6 +51,33 @@ class Entry:
     def run(self, leaves, extra=None):
         """The result for the leaves of a call. Raises GuardMissed, with nothing written, when another trace is needed."""
         return self.answer.run(self.program, self.inputs(leaves), leaves, extra)
+
+    def direct(self, general, leaves):
+        """The generated function for calls like this one, or `general` where there is none."""
+        if self._direct is None:
+            self._direct = self._make_direct(general, leaves) or general
+        return self._direct
+
+    def _make_direct(self, general, leaves):
+        recording, answer = self.recording, self.answer
+        result = answer.result_source()
+        args, kwargs = recording.tree.children
+        if result is None or kwargs.children or any(child is not LEAF for child in args.children):
+            return None
+        arguments = []
+        tape = recording.tape
+        traced = {what: tape.type_of(tape.inputs[p]) for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
+        for k, leaf in enumerate(leaves):
+            if k not in traced:
+                if not isinstance(leaf, (bool, int, str)):
+                    return None
+                arguments.append(("static", leaf))
+            else:
+                kind = recording.kinds[k]
+                arguments.append((kind, traced[k].dtype, traced[k].shape) if kind == "array" else (kind, traced[k].dtype) if kind == "scalar" else (kind,))
+        outputs = list(zip(answer.kinds, self.program.outputs))
+        unchanged = None if recording.reads is None else recording.reads.checker()
+        return direct_call(arguments, recording.inputs, outputs, result, self.program, unchanged, RUNNING, general)
 
 
 def as_input(value):
@@ -84,6 +113,7 @@ class Specializer:
                 continue
             if place:
                 entries.insert(0, entries.pop(place))
+            self.fast = entry.direct(self.call, leaves)
             if getattr(_state, "verifying", False):
                 self._verify(leaves, tree, traced, extra, result)
             return result
@@ -245,7 +275,10 @@ def verify():
     """
     before = getattr(_state, "verifying", False)
     _state.verifying = True
+    token = object()
+    RUNNING.add(token)
     try:
         yield
     finally:
         _state.verifying = before
+        RUNNING.discard(token)

@@ -56,7 +56,7 @@ def _transformed(kind, function, request, extra=None, doc=None):
     specializer = specializer_of(function, request)
 
     def transformed(*args, **kwargs):
-        return specializer.call(args, kwargs, extra)
+        return specializer.fast(args, kwargs, extra)
 
     functools.update_wrapper(transformed, function, assigned=("__module__",), updated=())
     name = name_of(function)

@@ -89,7 +89,8 @@ class Facts:
     def __init__(self, tape, late_inputs):
         self.tape = tape
         self.n = n = len(tape)
-        self.op = np.array(tape.op, dtype=np.int64)
+        self.op_column = np.array(tape.op, dtype=np.int64)
+        self.op = self.op_column.tolist()
         self.type_column = np.array(tape.type, dtype=np.int64)
         self.operand_column = np.array(tape.operands, dtype=np.int64)
         self.first_column = np.array(tape.first, dtype=np.int64)
@@ -120,7 +121,7 @@ class Facts:
         given = arity > 0
         last_operand[given] = self.operand_column[self.first_column[1:][given] - 1]
         operand_type = np.where(given, self.type_column[last_operand], n_types) if self.n else last_operand
-        keys = (self.op * (n_types + 1) + operand_type) * n_types + self.type_column
+        keys = (self.op_column * (n_types + 1) + operand_type) * n_types + self.type_column
         distinct, self.form = np.unique(keys, return_inverse=True)
         kinds, self.instruction_of_form = [], []  # per distinct form
         for key in distinct.tolist():

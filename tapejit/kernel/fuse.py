@@ -112,15 +112,16 @@ class Schedule:
             source = facts.operands[facts.first[k]]
             if kind[k] != VIEW:
                 updated.setdefault(root.get(source, source), rank[k])
+            elif last[k] > updated.get(root[k], facts.never):
+                copied.add(k)
             else:
-                source = root[k]
-                if last[k] > updated.get(source, facts.never):
-                    copied.add(k)
-                    continue
-                if last[k] > last[source]:
-                    last[source] = last[k]
+                last[source] = max(last[source], last[k])
                 if late is not None and late[k]:
                     late[source] = True
+        for k in chain:  # a copy is the root of its own views
+            if k in root:
+                source = facts.operands[facts.first[k]]
+                root[k] = k if k in copied else root.get(source, source)
 
     def _enter(self, segment):
         """Open a segment with a run that brings scalar inputs into slots."""
@@ -178,7 +179,7 @@ class Schedule:
         facts = self.facts
         storage = self.where(v)[0]
         return (storage < facts.n and facts.kind[storage] != classify.SKIP and self.is_whole(v) and storage not in self.direct
-                and storage not in self.scattered and self.born.get(storage, self.pos[storage]) >= self.floor
+                and storage not in self.scattered and min(self.pos[storage], self.born.get(storage, self.pos[storage])) >= self.floor
                 and not (segment == 0 and facts.used_late is not None and facts.used_late[self.root.get(v, v)]))
 
     # -- where values are
@@ -192,6 +193,10 @@ class Schedule:
                 self.stored.add(v)
             place = self.lies[v] = (v, 0, self.facts.strides[self.facts.type[v]])
         return place
+
+    def storage_of(self, v):
+        """The storage of v, whether or not it is written."""
+        return self.lies[v][0] if v in self.lies else self.alias.get(v, v)
 
     def is_whole(self, v):
         """True when v is all of its storage, in C order."""
@@ -312,7 +317,11 @@ class Schedule:
         facts = self.facts
         t = facts.type[v]
         if facts.dtype[t] in NATIVE:
-            return self.close("store", v, place)
+            if facts.size[t] > 1:
+                return self.close("store", v, place)
+            run = self.run_after(self.pos[v])
+            self.move("load", facts.dtype[t], place[:2], self.where(v)[:2])
+            return run
         return self.step("copy", v, [(facts.tape.types[t], self.where(v))], (facts.tape.types[t], place))
 
     def step(self, name, record, operands, result):

@@ -171,8 +171,8 @@ def target(s, k, x, others, nothing_left=False):
     facts = s.facts
     if facts.last[s.root.get(x, x)] <= facts.rank[k] and s.pos[x] >= s.bounds[-1]:
         storage = s.where(x)[0]
-        apart = all(s.register[o] >= 0 or s.where(o)[0] != storage for o in others)
-        if apart and s.is_whole(x) and facts.kind[storage] != classify.SKIP:
+        apart = all(s.storage_of(o) != storage for o in others)
+        if apart and s.is_whole(x) and facts.size[facts.type[x]] > 1 and facts.kind[storage] != classify.SKIP:
             return storage, s.pos[x]
     return k, -1 if nothing_left else s.copy(x, (k, 0, facts.strides[facts.type[k]]))
 

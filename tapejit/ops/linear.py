@@ -140,20 +140,20 @@ def _take_add(np, x, i, v, axis):
 take = linear(
     lambda np, x, i, axis: np.take(x, i, axis=axis),
     accumulate=lambda acc, ct, i, axis: OPS["take_add"](acc, i, ct, axis=axis),
-    arity=2, params=("axis",), result=_take_type,
+    arity=2, params=("axis",), result=_take_type, domain=("real", "index"),
     doc="x at the integers i (i64, negative ones count from the end) along axis: shape x.shape[:axis] + i.shape + x.shape[axis+1:]. "
         "IndexError when out of range.")
 
 take_set = linear(
     _take_set,
     lambda ct, x, i, v, axis: (OPS["take_set"](ct, i, zeros(ct, v.shape), axis=axis), None, OPS["take"](ct, i, axis=axis)),
-    arity=3, params=("axis",), result=lambda types, axis: types[0],
+    arity=3, params=("axis",), result=lambda types, axis: types[0], domain=("real", "index", "real"),
     doc="x with x.take(i, axis) replaced by v; of repeated indices the last one wins (the transpose holds for distinct indices).")
 
 take_add = linear(
     _take_add,
     lambda ct, x, i, v, axis: (ct, None, OPS["take"](ct, i, axis=axis)),
-    arity=3, params=("axis",), result=lambda types, axis: types[0], doc="x with v added at the indices i along axis; repeated indices add up.")
+    arity=3, params=("axis",), result=lambda types, axis: types[0], domain=("real", "index", "real"), doc="x with v added at the indices i along axis; repeated indices add up.")
 
 
 # --- joining -------------------------------------------------------------------------------------------------------

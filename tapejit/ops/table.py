@@ -147,9 +147,9 @@ def elementwise(c, partials=None, **fields):
     so that one text serves float and double.
     """
     names = set(re.findall(r"\b[abcx]\b", c))
+    if not names or ("x" in names and names != {"x"}):
+        raise TypeError(f"op table: expected operands x, or a, b, c, in the C text {c!r}")
     arity = 1 if names == {"x"} else {"a": 1, "b": 2, "c": 3}[max(names)]
-    if (names == {"x"}) == ("x" in names) and not (names == {"x"} or names <= {"a", "b", "c"}):
-        raise TypeError(f"op table: C text {c!r} mixes x with a, b, c")
     if partials is not None and len(inspect.signature(partials).parameters) != arity + 1:
         raise TypeError(f"op table: the partials of {c!r} take {arity} operands and y")
     result = fields.pop("result", None)

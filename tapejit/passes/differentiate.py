@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..ops import FLOATS, OPS, ROWS
 from ..ops.linear import sum_to, zeros
 from ..ops.table import Expr
-from .templates import Templates
+from .templates import template_pull
 
 
 def active_records(tape, sources):
@@ -40,7 +40,7 @@ def reverse(builder, seeds, sources):
     cotangent = {id: ct for id, ct in seeds.items() if active[id]}
     kept = set(sources)
     kind = [row.kind for row in ROWS]
-    templates = Templates(builder, active, scaled)
+    pull = template_pull(builder, active, scaled)
     for k in range(len(tape) - 1, -1, -1):
         if k not in cotangent or not active[k]:
             continue
@@ -49,7 +49,7 @@ def reverse(builder, seeds, sources):
         if kind[code] == "special":
             continue
         builder.line = tape.line[k]
-        if kind[code] == "elementwise" and templates.pull(code, k, tape.operands_of(k), ct, cotangent):
+        if kind[code] == "elementwise" and pull(code, k, tape.operands_of(k), ct, cotangent):
             continue
         _PULL[kind[code]](builder, ROWS[code], k, Expr(builder, ct), active, cotangent)
     return [cotangent.get(id) for id in sources]

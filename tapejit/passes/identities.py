@@ -193,6 +193,9 @@ def _broadcast(builder, operands, params):
         return x
     if builder.tape.op[x] == _BROADCAST:
         return _emit(builder, "broadcast", _operands(builder, x), *params)
+    type_ = builder.type_of(x)
+    if builder.tape.op[x] == _CONSTANT and type_.shape and builder.uniform_value(x) is not None:
+        return _emit(builder, "broadcast", (builder.number(builder.uniform_value(x), type_.dtype),), *params)
     return None
 
 
@@ -201,8 +204,12 @@ def _reshape(builder, operands, params):
     (x,) = operands
     if builder.type_of(x).shape == params[0]:
         return x
-    if _op_name(builder, x) == "reshape":
+    name = _op_name(builder, x)
+    if name == "reshape":
         return _emit(builder, "reshape", _operands(builder, x), *params)
+    if name == "index" and params[0] == ():  # one element
+        idx = builder.tape.params_of(x)[0]
+        return _emit(builder, "index", _operands(builder, x), tuple(item if isinstance(item, int) else item[0] for item in idx))
     base = _uniform_base(builder, x)
     return None if base is None else _emit(builder, "broadcast", (base,), params[0])
 

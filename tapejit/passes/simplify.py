@@ -129,19 +129,14 @@ def remove_dead(tape):
         return tape
     out = type(tape)(tape.name)
     out.types, out.params, out.lines, out.log = tape.types, tape.params, tape.lines, tape.log
-    op, first, operands = tape.op, tape.first, tape.operands
-    new = [0] * len(op)
-    out_first, out_operands = out.first, out.operands
-    count = 0
-    for k in range(len(op)):
-        if live[k]:
-            new[k] = count
-            count += 1
-            out_operands.extend([new[o] for o in operands[first[k]:first[k + 1]]])
-            out_first.append(len(out_operands))
+    keep = np.frombuffer(live, dtype=bool)
+    new = np.cumsum(keep, dtype=np.int32) - np.int32(1)
+    counts = np.diff(np.frombuffer(tape.first, dtype=np.int32))
+    operands = np.frombuffer(tape.operands, dtype=np.int32)[np.repeat(keep, counts)] if len(tape.operands) else np.zeros(0, np.int32)
+    out.operands.frombytes(new[operands].tobytes())
+    out.first.frombytes(np.cumsum(counts[keep], dtype=np.int32).tobytes())
     for name in ("op", "type", "param", "line"):
-        column = getattr(tape, name)
-        getattr(out, name).extend(compress(column, live))
-    out.inputs = [new[id] for id in tape.inputs]
-    out.outputs = [new[id] for id in tape.outputs]
+        getattr(out, name).extend(compress(getattr(tape, name), live))
+    out.inputs = [int(new[id]) for id in tape.inputs]
+    out.outputs = [int(new[id]) for id in tape.outputs]
     return out

@@ -1,8 +1,8 @@
 """Templates: the reverse rule of an elementwise row, run once on symbols and kept as a short list of steps.
 
 A long scalar tape applies the same few rules thousands of times. Running a rule makes an `Expr` per value and tries the identities
-anew; a template's steps are appended straight to the columns. It serves records whose operands and result have one type, where no operand and no
-cotangent is a constant or a negation (there the identities have something to say, and the rule itself is run).
+anew; a template's steps are appended straight to the columns. It serves records whose operands and result have one type. Where a constant
+or a double negation gives the identities something to say, the rule itself is run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..tape import Builder
 from ..tape.tape import CONSTANT, INPUT
 from .identities import REWRITE, TELLING
 
-_ADD = OPS["add"].code
+_ADD = OPS["add"]
 _SCALAR = Type("f64", ())
 
 
@@ -57,58 +57,69 @@ class Template:
         self.contributions = tuple((place, place_of[id]) for place, id in wanted.items())
 
 
-class Templates:
-    """The templates used while one tape is differentiated."""
+def template_pull(builder, active, scaled):
+    """The function pull(code, k, operands, ct, cotangent): appends the contributions of record k to the cotangents of its operands.
 
-    def __init__(self, builder, active, scaled):
-        self.builder, self.active, self.scaled = builder, active, scaled
-        self.known = {}
+    It answers False, having done nothing, where the rule itself must be run. Everything that it touches is bound once: it is the inner
+    loop of differentiating a long tape.
+    """
+    tape, seen = builder.tape, builder._seen
+    op, types, table = tape.op, tape.type, tape.types
+    push_op, push_operands, push_first = op.append, tape.operands.extend, tape.first.append
+    push_type, push_param, push_line = types.append, tape.param.append, tape.line.append
+    flat_operands = tape.operands
+    known = {}  # (op code, which operands are active) -> Template
 
-    def pull(self, code, k, operands, ct, cotangent):
-        """Append the contributions of record k to the cotangents of its operands; False where the rule itself must be run."""
-        builder = self.builder
-        tape = builder.tape
-        op, types = tape.op, tape.type
+    def append(key, type_):
+        id = seen[key] = len(op)
+        push_op(key[0])
+        push_operands(key[1])
+        push_first(len(flat_operands))
+        push_type(type_)
+        push_param(0)
+        push_line(builder.line)
+        return id
+
+    def pull(code, k, operands, ct, cotangent):
         type_ = types[k]
-        if op[ct] in TELLING or types[ct] != type_:
+        if types[ct] != type_ or op[ct] in _CONSTANT or (op[ct] == _NEGATIVE and code in _NEGATING):
             return False
-        active = self.active
         mask = code
         for o in operands:
-            if types[o] != type_ or (op[o] in TELLING and code not in _LINEAR_ENOUGH):
+            if types[o] != type_ or (op[o] in _CONSTANT and code not in _LINEAR_ENOUGH):
                 return False
             mask = mask * 2 + active[o]
         mask = mask, len(operands)
-        template = self.known.get(mask)
+        template = known.get(mask)
         if template is None:
-            template = self.known[mask] = Template(ROWS[code], [active[o] for o in operands], self.scaled)
+            template = known[mask] = Template(ROWS[code], [active[o] for o in operands], scaled)
         values = [*operands, k, ct]
-        seen, line = builder._seen, builder.line
         for step_code, refs, is_bool in template.steps:
             if step_code == CONSTANT:
-                values.append(builder.number(refs, tape.types[type_].dtype))
+                values.append(builder.number(refs, table[type_].dtype))
                 continue
-            mapped = tuple([values[r] for r in refs])
-            key = step_code, mapped, 0
+            key = step_code, tuple([values[r] for r in refs]), 0
             id = seen.get(key)
             if id is None:
-                result = builder.type_index(Type("bool", tape.types[type_].shape)) if is_bool else type_
-                id = seen[key] = builder.append(step_code, mapped, result, 0, line)
+                id = append(key, builder.type_index(Type("bool", table[type_].shape)) if is_bool else type_)
             values.append(id)
         for place, ref in template.contributions:
             o, id = operands[place], values[ref]
             previous = cotangent.get(o)
-            if previous is None:
-                cotangent[o] = id
-            elif op[id] in TELLING or op[previous] in TELLING:
-                cotangent[o] = builder.emit(OPS["add"], (previous, id))
-            else:
-                key = _ADD, (previous, id), 0
-                total = seen.get(key)
-                if total is None:
-                    total = seen[key] = builder.append(_ADD, (previous, id), type_, 0, line)
-                cotangent[o] = total
+            if previous is not None:
+                if op[id] in TELLING or op[previous] in TELLING:
+                    id = builder.emit(_ADD, (previous, id))
+                else:
+                    key = _ADD.code, (previous, id), 0
+                    total = seen.get(key)
+                    id = append(key, type_) if total is None else total
+            cotangent[o] = id
         return True
 
+    return pull
 
+
+_NEGATIVE = OPS["negative"].code
+_NEGATING = frozenset((_NEGATIVE, OPS["subtract"].code))
+_CONSTANT = TELLING - {_NEGATIVE}
 _LINEAR_ENOUGH = frozenset(OPS[name].code for name in ("add", "subtract", "multiply"))  # constant operands leave nothing to fold

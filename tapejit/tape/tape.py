@@ -142,6 +142,11 @@ class HostFunction:
         return f"HostFunction({self.name})"
 
 
+def _param_key(params):
+    """What tells params apart: (False,) and (0,), a guard's expectation and an axis, are equal to Python."""
+    return (bool, params) if params and type(params[0]) is bool else params
+
+
 class Builder:
     """Appends records to a tape, each once: an equal record (op, operands, params) is found again, not repeated.
 
@@ -158,7 +163,7 @@ class Builder:
         self.rewrite = rewrite or {}
         self._seen = {}  # (op, operands, param index) -> id
         self._types = {type: k for k, type in enumerate(tape.types)}
-        self._params = {params: k for k, params in enumerate(tape.params)}
+        self._params = {_param_key(params): k for k, params in enumerate(tape.params)}
         self._lines = {where: k for k, where in enumerate(tape.lines)}
 
     # -- interning
@@ -171,9 +176,10 @@ class Builder:
         return index
 
     def param_index(self, params):
-        index = self._params.get(params)
+        key = _param_key(params)
+        index = self._params.get(key)
         if index is None:
-            index = self._params[params] = len(self.tape.params)
+            index = self._params[key] = len(self.tape.params)
             self.tape.params.append(params)
         return index
 

@@ -40,11 +40,18 @@ def print_tape(tape, full=False):
     """The tape as text: for reading, or with full=True for `parse_tape` to give an equal tape back."""
     names = _names(tape, full)
     header = f"tape {_tape_name(tape.name)}({', '.join(_input_text(tape, names, id) for id in tape.inputs)})"
-    rows = [row for k in range(len(tape)) if (row := _row(tape, names, k, full)) is not None]
-    rows.append((f"return {', '.join(names[id] for id in tape.outputs)}".rstrip(), "", ""))
-    left = min(48, max(len(text) for text, _, _ in rows))
+    rows = table_rows(tape, full)
+    left = max((len(text) for text, _, _ in rows if len(text) <= 48), default=0)  # longer statements stick out
     middle = max(len(type) for _, type, _ in rows)
     return "\n".join([header] + [f"  {text:<{left}}  {type:<{middle}}  {line}".rstrip() for text, type, line in rows])
+
+
+def table_rows(tape, full=False):
+    """(statement, type, line) of each line of the text after the header, `return` included."""
+    names = _names(tape, full)
+    rows = [row for k in range(len(tape)) if (row := _row(tape, names, k, full)) is not None]
+    rows.append((f"return {', '.join(names[id] for id in tape.outputs)}".rstrip(), "", ""))
+    return rows
 
 
 def record_text(tape, k):

@@ -17,9 +17,27 @@ from .tracer import Step, Tracer, concrete, traced, window
 
 PYTHON = (bool, int, float, complex)  # types that are weak in NumPy's promotion (but for bool)
 _NAME_OF_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
-ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive"}  # ufuncs whose loops differ, not what they compute (on real numbers)
+ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive"}  # ufuncs that differ from a row in their loops only (on reals)
 _loops = {}
 _rows = {}
+
+
+class Loop:
+    """How a ufunc runs on operands of given kinds.
+
+    row       of the table, or None
+    names     dtype name in which each operand enters
+    casts     the same, but None for an operand that has this dtype
+    result    dtype name of the result, as the loop computes it
+    """
+
+    __slots__ = ("row", "names", "casts", "result")
+
+    def __init__(self, ufunc, kinds, names):
+        self.row = row_of(ufunc, names)
+        self.names = names[:len(kinds)]
+        self.casts = tuple(None if NAME_OF_DTYPE.get(kind, kind) == name else name for kind, name in zip(kinds, names))
+        self.result = names[-1]
 
 
 def row_of(ufunc, loop):
@@ -31,11 +49,8 @@ def row_of(ufunc, loop):
                 _rows[function] = row
         for function, name in ALIASES.items():
             _rows.setdefault(function, OPS[name])
-    if loop[0] == "bool":  # + and * of bools are or and and
-        if ufunc is np.add:
-            return OPS["logical_or"]
-        if ufunc in (np.maximum, np.minimum):
-            return OPS["logical_or" if ufunc is np.maximum else "logical_and"]
+    if loop[0] == "bool" and ufunc is np.add:
+        return OPS["logical_or"]
     if loop[0] in ("c64", "c128") and ufunc is np.conjugate:
         return OPS.get("conjugate")
     return _rows.get(ufunc)
@@ -50,13 +65,27 @@ def kind_of(value):
 
 
 def loop_of(ufunc, values, signature=None):
-    """The short names of the dtypes of a ufunc's loop, operands then results, as NumPy resolves them."""
+    """The Loop that NumPy chooses for a ufunc on these operands."""
     key = (ufunc, signature, *[kind_of(v) for v in values])
     loop = _loops.get(key)
     if loop is None:
         kinds = tuple(np.dtype(bool) if k is bool else k for k in key[2:])
-        resolved = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout, signature=signature, casting="unsafe" if signature else "same_kind")
-        loop = _loops[key] = tuple(NAME_OF_DTYPE.get(dtype) for dtype in resolved)
+        options = {} if signature is None else {"signature": signature, "casting": "unsafe"}
+        resolved = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout, **options)
+        loop = _loops[key] = Loop(ufunc, kinds, tuple(NAME_OF_DTYPE.get(dtype) for dtype in resolved))
+    return loop
+
+
+def python_loop(ufunc, values, result):
+    """The Loop of Python's own arithmetic on Python numbers: everything is converted to the result's type."""
+    kinds = tuple(map(type, values))
+    key = (ufunc, type(result), *kinds)
+    loop = _loops.get(key)
+    if loop is None:
+        name = _NAME_OF_PYTHON[type(result)]
+        if name == "bool":
+            name = max(map(_NAME_OF_PYTHON.get, kinds), key=("bool", "i64", "f64", "c128").index)
+        loop = _loops[key] = Loop(ufunc, kinds, (name,) * len(kinds) + (_NAME_OF_PYTHON[type(result)],))
     return loop
 
 
@@ -66,34 +95,49 @@ def name_of(value):
     return _NAME_OF_PYTHON[type(value)] if dtype is None else NAME_OF_DTYPE[dtype]
 
 
-def record(trace, ufunc, operands, values, result, loop=None):
+def record(trace, ufunc, operands, values, result, loop=None, line=None):
     """The id of the record that `ufunc` makes of the operands (tracers, arrays, numbers); `result` is its concrete value."""
-    result_name = name_of(result)
     if loop is None:
-        if type(result) in PYTHON:  # Python's own arithmetic on Python numbers
-            name = result_name if result_name != "bool" else max((name_of(v) for v in values), key=("bool", "i64", "f64", "c128").index)
-            loop = (name,) * (len(values) + 1)
-        else:
-            loop = loop_of(ufunc, values)
-    row = row_of(ufunc, loop)
+        loop = python_loop(ufunc, values, result) if type(result) in PYTHON else loop_of(ufunc, values)
+    row = loop.row
+    line = trace.line() if line is None else line
     if row is None:
-        return _host(trace, ufunc, operands, result, result_name)
-    if row.name == "positive" or None in loop:
-        return trace.lift(operands[0], result_name)
-    ids = tuple([trace.lift(o, name) for o, name in zip(operands, loop)])
-    builder = trace.builder
-    id = trace.record(row.code, ids, builder.type_index(Type(loop[-1], np.shape(result))), 0, trace.line())
-    return trace.cast(id, result_name)  # (float16 and friends: NumPy may compute wider than it returns)
+        return _host(trace, ufunc, operands, result, loop)
+    if row.name == "positive":
+        return trace.lift(operands[0], loop.result)
+    ids = []
+    for operand, cast, name in zip(operands, loop.casts, loop.names):
+        if cast is None and type(operand) is Tracer and operand._trace is trace:
+            ids.append(operand.id)
+        else:
+            ids.append(trace.lift(operand, name))
+    if loop.result is None:
+        trace.type_of(result)  # raises: not a dtype that a tape holds
+    return trace.record(row.code, ids, trace.type_index(loop.result, getattr(result, "shape", ())), 0, line)
 
 
-def _host(trace, ufunc, operands, result, result_name):
+def _host(trace, ufunc, operands, result, loop):
     """A ufunc without a row: NumPy is called at each replay, if no derivative is lost by that."""
     ids = tuple([trace.lift(o) for o in operands])
-    if result_name not in ("bool",) and result_name[0] not in "iu" and any(trace.carries_derivative(id) for id in ids):
+    type = trace.type_of(result)
+    if type.dtype in ("f16", "f32", "f64", "c64", "c128") and any(trace.carries_derivative(id) for id in ids):
         raise UnsupportedError(
             f"at {trace.here()}, {ufunc.__name__} has no derivative rule in tapejit: write it with NumPy functions that have one "
             "(exp, log, sin, where ...)")
-    return trace.emit(OPS["host"], ids, (HostFunction(ufunc), Type(result_name, np.shape(result))), Type(result_name, np.shape(result)))
+    type = Type(loop.result or type.dtype, type.shape)
+    return trace.emit(OPS["host"], ids, (HostFunction(ufunc), type), type)
+
+
+def apply_ufunc(ufunc, operate, operands, frame):
+    """`operate` (the ufunc, or Python's operator for it) on operands of which one is a tracer, recorded; `frame` is the caller's."""
+    trace = innermost(operands)
+    values = [o.value if type(o) is Tracer else o for o in operands]
+    place = trace.find_line(frame)
+    result = trace.call(place, operate, values)
+    if type(result) is complex and complex not in map(type, values):
+        raise UnsupportedError(f"at {trace.here()}, a negative Python float to a fractional power is a complex number: "
+                               "use numpy.power (nan) or make the argument complex")
+    return traced(trace, result, record(trace, ufunc, operands, values, result, None, place[0]))
 
 
 def apply_op(op, operands, params):
@@ -103,13 +147,11 @@ def apply_op(op, operands, params):
     with np.errstate(all="ignore"):
         result = op.evaluate(np, *values, **params)
     if type(result) is np.ndarray and result.base is not None and type(operands[0]) is Tracer and op.name in VIEWS:
-        view = as_view(operands[0], op, params, result)
-        if view is not None:
-            return view
+        if operands[0]._trace is trace and shares(operands[0].storage, result):
+            return _view(operands[0], op, params, result)
         result = np.array(result)
     ids = tuple([trace.lift(o, name) for o, name in zip(operands, _operand_dtypes(op, operands, values, result))])
-    row_params = tuple([params[name] for name in op.params])
-    return traced(trace, result, trace.emit(op, ids, row_params))
+    return traced(trace, result, trace.emit(op, ids, tuple([params[name] for name in op.params])))
 
 
 VIEWS = frozenset(("index", "reshape", "transpose", "broadcast"))
@@ -127,23 +169,24 @@ def _operand_dtypes(op, operands, values, result):
         return [name_of(result)] * len(values)
     ufunc = getattr(np, op.numpy or op.name, None)
     if isinstance(ufunc, np.ufunc) and not all(type(v) in PYTHON for v in values):
-        return loop_of(ufunc, values)[:len(values)]
+        return loop_of(ufunc, values).names
     tracer = next(v for o, v in zip(operands, values) if type(o) is Tracer)
     return [None if type(o) is Tracer or isinstance(o, (np.ndarray, np.generic)) else name_of(tracer) for o in operands]
 
 
-def as_view(tracer, op, params, result):
-    """A tracer for `result` = op(tracer), if NumPy made it a view of the tracer's storage; None if it is a copy."""
-    storage = tracer.storage
-    if storage is None:
-        return None
+def shares(storage, result):
+    """Whether an array is a view of a storage."""
+    if storage is None or result.base is None:
+        return False
     if storage.owner is None:
         storage.owner = storage.value[...].base
-    if result.base is not storage.owner and not np.may_share_memory(result, storage.value):
-        return None
+    return result.base is storage.owner or np.may_share_memory(result, storage.value)
+
+
+def _view(x, op, params, result):
+    """The tracer for `result` = op(x), which NumPy made a view of x."""
     row_params = tuple([params[name] for name in op.params])
-    how = tracer.how + (Step(op, row_params, (), tracer.value.shape),)
-    return window(storage, result, tracer.trace.emit(op, (tracer.id,), row_params), how)
+    return window(x.storage, result, x._trace.emit(op, (x.id,), row_params), x.how + (Step(op, row_params, (), x.value.shape),))
 
 
 Tracer.apply_op = staticmethod(apply_op)

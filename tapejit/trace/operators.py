@@ -53,7 +53,7 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
         return binary(operate, ufunc, (other, self) if reflected else (self, other))
 
     def method(self, other):
-        trace = self.trace
+        trace = self._trace
         a = self.value
         a_type = type(a)
         if a_type not in _FLOAT:
@@ -61,7 +61,7 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
         if type(other) is Tracer:
             b = other.value
             b_type = type(b)
-            if b_type not in _FLOAT or other.trace is not trace:
+            if b_type not in _FLOAT or other._trace is not trace:
                 return general(self, other)
             b_id = other._id
         else:
@@ -105,7 +105,7 @@ _make_scalar = scalar
 
 def _unary(operate, ufunc):
     def method(self):
-        trace = self.trace
+        trace = self._trace
         value = self.value
         result = trace.call(operate, value)
         return traced(trace, result, record(trace, ufunc, (self,), (value,), result))
@@ -124,7 +124,7 @@ def power(self, other, modulus=None):
     shortcut = _POWERS.get(other) if type(other) in (int, float) else None
     if shortcut is None and not (type(other) in (int, float) and other == 0):
         return binary(operator.pow, np.power, (self, other))
-    trace = self.trace
+    trace = self._trace
     value = self.value
     result = trace.call(operator.pow, value, other)
     if type(result) is complex is not type(value):

@@ -24,6 +24,7 @@ from ..tape.types import DTYPE_OF_NAME
 from .tracer import Tracer, array, scalar
 
 _local = threading.local()
+RUNNING = set()  # the traces that are active in any thread
 
 
 def _stack():
@@ -38,6 +39,9 @@ def current_trace():
     """The innermost active trace of this thread, or None."""
     stack = _stack()
     return stack[-1] if stack else None
+
+
+_NOTHING = {}
 
 
 class Trace:
@@ -56,6 +60,7 @@ class Trace:
     def __init__(self, name="f"):
         self.builder = Builder(name)
         self.record = _recorder(self.builder.tape)
+        self._types = self.builder._types
         self.level = 0
         self.active = True
         self.stack = []
@@ -78,10 +83,12 @@ class Trace:
         self.stack = _stack()
         self.stack.append(self)
         self.level = len(self.stack)
+        RUNNING.add(self)
         return self
 
     def __exit__(self, *exception):
         self.stack.remove(self)
+        RUNNING.discard(self)
         self.active = False
         self.record = _closed
 
@@ -117,7 +124,7 @@ class Trace:
     def lift(self, value, dtype=None):
         """The id on this tape of a tracer, array or number, converted to `dtype` (short name) if one is given."""
         if type(value) is Tracer:
-            id = value.id if value.trace is self else self._lift_outer(value)
+            id = value.id if value._trace is self else self._lift_outer(value)
         elif isinstance(value, np.ndarray):
             id = self._lift_array(value)
         elif dtype is None:
@@ -144,17 +151,17 @@ class Trace:
         return self.emit(OPS["cast"], (id,), (dtype,))
 
     def _lift_outer(self, value):
-        if not value.trace.active:
+        if not value._trace.active:
             raise leaked(value)
-        if value.trace.level > self.level:
+        if value._trace.level > self.level:
             raise TracingError(
-                f"at {self.here()}, a value of an inner transform (of {value.trace.builder.tape.name}) is used in a value or array of the "
+                f"at {self.here()}, a value of an inner transform (of {value._trace.builder.tape.name}) is used in a value or array of the "
                 f"function around it ({self.builder.tape.name}): return it from the inner function instead")
-        key = (id(value.trace), value.id)
+        key = (id(value._trace), value.id)
         if key not in self._lifted:
             position = len(self.builder.tape.inputs)
-            frozen = Tracer(value.trace, value.value.copy() if isinstance(value.value, np.ndarray) else value.value, value.id)
-            self._lifted[key] = frozen, self.builder.input(self._type(value.value), f"outer{position}")
+            frozen = Tracer(value._trace, value.value.copy() if isinstance(value.value, np.ndarray) else value.value, value.id)
+            self._lifted[key] = frozen, self.builder.input(self.type_of(value.value), f"outer{position}")
             self.captures.append((position, frozen))
         return self._lifted[key][1]
 
@@ -164,12 +171,13 @@ class Trace:
             return self.capture(value).id
         known = self._lifted.get(key)
         if known is None or not _same_bits(known[0], self.builder.constant_value(known[1])):
-            self._type(value)
+            self.type_of(value)
             self.constants_from_arrays.append(value)
             known = self._lifted[key] = value, self.builder.constant(value)
         return known[1]
 
-    def _type(self, value):
+    def type_of(self, value):
+        """The tape's type of a concrete value; TracingError for what a tape cannot hold."""
         try:
             return type_of(value)
         except (TypeError, KeyError):
@@ -179,13 +187,18 @@ class Trace:
 
     # -- records
 
-    def emit(self, row, operands, params=(), type=None):
+    def emit(self, row, operands, params=(), type=None, line=None):
         """The id of a new record of `row`; its type is the row's own rule unless given."""
         builder = self.builder
         if type is None:
             types = [builder.type_of(o) for o in operands]
             type = row.result(types, **dict(zip(row.params, params)))
-        return self.record(row.code, operands, builder.type_index(type), builder.param_index(params), self.line())
+        return self.record(row.code, operands, self.type_index(*type), builder.param_index(params), self.line() if line is None else line)
+
+    def type_index(self, dtype, shape):
+        """The index of a type in the tape's table."""
+        index = self._types.get((dtype, shape))
+        return self.builder.type_index(Type(dtype, shape)) if index is None else index
 
     def guard(self, value, expected):
         """Record the assumption that a value (a tracer or an id) equals `expected`: a bool or int, or an array.
@@ -210,7 +223,7 @@ class Trace:
 
         def differentiated(position):
             if position in outer:
-                return outer[position].trace.carries_derivative(outer[position].id)
+                return outer[position]._trace.carries_derivative(outer[position].id)
             return self.differentiable is None or position in self.differentiable
 
         return self._reached(id, "derivative", differentiated, True)
@@ -218,7 +231,11 @@ class Trace:
     def _reached(self, id, key, leaf, through_floats):
         """Walk the tape backwards from `id` until an input for which leaf(position) holds; every record is visited once."""
         tape = self.builder.tape
-        known = self._reaches.setdefault(key, {})
+        known = self._reaches.get(key)
+        if known is None:
+            known = self._reaches[key] = {}
+        elif id in known:
+            return known[id]
         todo = [id]
         while todo:
             k = todo[-1]
@@ -263,9 +280,9 @@ class Trace:
             frame = frame.f_back
         return 0, None, sys._getframe(0)
 
-    def call(self, function, *args, **kwargs):
-        """Call a NumPy function from the user's line: its warnings are reported there, once, as for NumPy's own call."""
-        _, key, frame = self.find_line(sys._getframe(1))
+    def call(self, place, function, args, kwargs=_NOTHING):
+        """Call a NumPy function from the user's line `place` (see find_line): its warnings are reported there, as for NumPy's own call."""
+        _, key, frame = place
         caller = self.callers.get(key)
         if caller is None:
             code = _call.__code__.replace(co_filename=frame.f_code.co_filename, co_firstlineno=frame.f_lineno, co_name=frame.f_code.co_name)
@@ -306,7 +323,7 @@ def _closed(*record):
 
 def leaked(value=None):
     """The error for a tracer that is used after its trace."""
-    of = f" of {value.trace.builder.tape.name}" if type(value) is Tracer else ""
+    of = f" of {value._trace.builder.tape.name}" if type(value) is Tracer else ""
     return LeakedTracerError(
         f"a traced value is used after the function{of} that it was traced in has returned (kept in a global, an attribute, a list or a closure?): "
         "return it from the function instead")
@@ -316,8 +333,8 @@ def innermost(operands):
     """The trace with the highest level among the tracers in `operands`."""
     best = None
     for operand in operands:
-        if type(operand) is Tracer and (best is None or operand.trace.level > best.level):
-            best = operand.trace
+        if type(operand) is Tracer and (best is None or operand._trace.level > best.level):
+            best = operand._trace
     return best
 
 

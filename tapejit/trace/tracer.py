@@ -24,7 +24,7 @@ class Tracer:
     id       the value's number on the tape of `trace`, derived anew when the storage was written since
     """
 
-    __slots__ = ("trace", "value", "_id", "storage", "how", "version", "__weakref__")
+    __slots__ = ("_trace", "value", "_id", "storage", "how", "version", "__weakref__")
 
     def __new__(cls, trace, value, id):
         return traced(trace, value, id)
@@ -38,7 +38,7 @@ class Tracer:
         storage = self.storage
         if storage is None or self.version == storage.version:
             return self._id
-        self._id = derive(self.trace, storage.id, self.how)
+        self._id = derive(self._trace, storage.id, self.how)
         self.version = storage.version
         return self._id
 
@@ -58,12 +58,13 @@ class Storage:
 
 
 class Step:
-    """One step from an array to a view of it: the op with its params, the ids of further operands, the shape before."""
+    """One step from an array to a part of it: the op with its params, the ids of further operands, the shape before.
+    `index` is the concrete index of a `take`."""
 
-    __slots__ = ("row", "params", "extra", "shape")
+    __slots__ = ("row", "params", "extra", "shape", "index")
 
-    def __init__(self, row, params, extra, shape):
-        self.row, self.params, self.extra, self.shape = row, params, extra, shape
+    def __init__(self, row, params, extra, shape, index=None):
+        self.row, self.params, self.extra, self.shape, self.index = row, params, extra, shape, index
 
 
 def derive(trace, id, how):
@@ -76,7 +77,7 @@ def derive(trace, id, how):
 def scalar(trace, value, id):
     """A tracer for an immutable value: a Python number or a NumPy scalar."""
     result = _new(Tracer)
-    result.trace = trace
+    result._trace = trace
     result.value = value
     result._id = id
     result.storage = None
@@ -101,7 +102,7 @@ def array(trace, value, id, external=False, position=None):
 def window(storage, value, id, how):
     """A tracer that looks into a storage through the steps `how`; `id` is its value id now."""
     result = _new(Tracer)
-    result.trace = storage.trace
+    result._trace = storage.trace
     result.value = value
     result._id = id
     result.storage = storage

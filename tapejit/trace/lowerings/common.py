@@ -9,7 +9,9 @@ from ...errors import UnsupportedError
 from ...ops import OPS
 from ...tape import HostFunction, type_of
 from ...tape.types import NAME_OF_DTYPE
-from ..recorder import current_trace, innermost
+from ..assemble import assemble
+from ..decisions import extracted
+from ..recorder import innermost
 from ..tracer import Tracer, concrete
 
 NO_VALUE = np._NoValue  # NumPy's own mark for "not given"
@@ -27,60 +29,18 @@ def asarray(x, dtype=None):
     if type(x) is Tracer:
         if not isinstance(x.value, (np.ndarray, np.generic)):  # a Python number: from here on it has a dtype
             x = OPS["reshape"](x, shape=())
-    elif not isinstance(x, (np.ndarray, np.generic)):
-        x = joined(x, dtype) if holds_tracer(x) else np.asarray(x, dtype)
+    elif not isinstance(x, (np.ndarray, np.generic)) or x.dtype == object:
+        x = assemble(x, dtype)
     return x if dtype is None else cast(x, dtype)
 
 
 def holds_tracer(x):
-    """Whether a tracer stands in nested lists and tuples (or in an object array)."""
+    """Whether `x` is a tracer, or nested lists and tuples (or an object array) with a tracer among the elements."""
     if type(x) in (list, tuple):
-        return any(type(item) is Tracer or holds_tracer(item) for item in x)
-    if isinstance(x, np.ndarray):
-        return type(x) is not Tracer and x.dtype == object and any(type(item) is Tracer for item in x.flat)
+        return any(map(holds_tracer, x))
+    if isinstance(x, np.ndarray) and type(x) is not Tracer and x.dtype == object:
+        return any(map(holds_tracer, x.flat))
     return type(x) is Tracer
-
-
-def joined(nested, dtype=None):
-    """The array of nested sequences with tracers among the leaves: its dtype, shape and errors are NumPy's.
-
-    In C order an array is the concatenation of its leaves, whatever the nesting; leaves that are not traced are joined first.
-    """
-    value = np.array(concrete_nested(nested), dtype)
-    if value.dtype == object:
-        raise UnsupportedError(f"an array of objects ({value.shape}) that holds traced values cannot be differentiated: "
-                               "build it from numbers, and give nested sequences equal lengths")
-    parts, run = [], []
-    for leaf in leaves(nested):
-        if type(leaf) is Tracer:
-            if run:
-                parts.append(np.concatenate(run))
-                run = []
-            parts.append(OPS["reshape"](cast(leaf, value.dtype), shape=(np.size(leaf.value),)))
-        else:
-            run.append(np.ravel(np.asarray(leaf, value.dtype)))
-    if run:
-        parts.append(np.concatenate(run))
-    flat = OPS["concatenate"](*parts, axis=0) if len(parts) > 1 else parts[0]
-    return OPS["reshape"](flat, shape=value.shape) if value.ndim != 1 else flat
-
-
-def leaves(nested):
-    """The leaves of nested sequences in order."""
-    if type(nested) is not Tracer and (isinstance(nested, (list, tuple)) or isinstance(nested, np.ndarray) and nested.dtype == object):
-        for item in nested:
-            yield from leaves(item)
-    else:
-        yield nested
-
-
-def concrete_nested(nested):
-    """Nested sequences with the concrete values in place of the tracers."""
-    if type(nested) is Tracer:
-        return nested.value
-    if isinstance(nested, (list, tuple)) or isinstance(nested, np.ndarray) and nested.dtype == object:
-        return [concrete_nested(item) for item in nested]
-    return nested
 
 
 def filled(like, shape, value, dtype):
@@ -88,7 +48,7 @@ def filled(like, shape, value, dtype):
     value = cast(asarray(value), dtype)
     if type(value) is Tracer:
         return OPS["broadcast"](value, shape=tuple(shape)).copy()
-    trace = like.trace if type(like) is Tracer else None
+    trace = like._trace if type(like) is Tracer else None
     array = np.full(shape, value, dtype)
     return array if trace is None else trace.full(array, value)
 
@@ -101,10 +61,9 @@ def stand_in(a):
 def static(x):
     """The concrete value of an argument that decides a shape or a place: where it is traced, it becomes a guard."""
     if type(x) is Tracer:
-        x.trace.guard(x, int(x.value) if isinstance(x.value, (int, np.integer)) else x.value)
-        return x.value
+        return extracted(x, "an argument that decides shapes or places")
     if type(x) in (list, tuple) and holds_tracer(x):
-        return type(x)(static(item) for item in x)
+        return type(x)(map(static, x))
     return x
 
 

@@ -1,43 +1,227 @@
-"""Functions that make arrays. NumPy offers no hook for most of them, so these are what traced code must be given instead.
+"""Functions that make arrays. NumPy offers no hook for most of them, so traced code is given these instead.
 
-`CREATION` maps NumPy's function to ours: tapejit/trace/retarget.py binds these where user code says `np.zeros`, and
-`numpy_source` where NumPy's own code does. A new array is a tracer of the current trace with a storage of its own, so
-that traced values can be written into it. Outside a trace they are NumPy's functions.
+`CREATION` maps NumPy's function to ours: `tapejit/trace/retarget.py` binds these where user code says `np.zeros`. A new
+array is a tracer of the current trace with a storage of its own, so that traced values can be written into it; outside a
+trace these are NumPy's functions. `numpy_source` binds the same functions in NumPy's own code, where an array that can
+hold no derivative stays a plain one.
 """
+
+import operator
 
 import numpy as np
 
 from ...ops import OPS
+from ..assemble import assemble
 from ..recorder import current_trace
 from ..tracer import LOWERINGS, Tracer, concrete, lowering
 from . import common
-from .common import cast, filled, holds_tracer, static
+from .common import cast, holds_tracer, static
 from .numpy_source import REPLACED, numpy_source
 
 CREATION = {}  # NumPy's function -> what stands in for it in traced code
 
 
 def creates(*functions):
+    """Register the decorated function as what stands in for NumPy's `functions`."""
     def register(created):
-        for function in functions:
-            CREATION[function] = created
+        CREATION.update((function, created) for function in functions)
         return created
     return register
 
 
-def _static_call(function, args, kwargs):
-    return function(*map(static, args), **{name: static(value) for name, value in kwargs.items()})
+def traceable(value):
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
+
+
+def _made(value, fill=None):
+    """A new concrete array as a tracer of the current trace; the array itself where there is none."""
+    trace = current_trace()
+    if trace is None or not traceable(value):
+        return value
+    return trace.make(value) if fill is None else trace.full(value, fill)
+
+
+# --- constants -------------------------------------------------------------------------------------------------------
+
+
+@creates(np.zeros, np.empty)
+def zeros(shape, dtype=float, order="C", *, device=None, like=None):
+    """Zeros; also what np.empty gives in traced code, where every value has a meaning."""
+    return _made(np.zeros(static(shape), dtype, order, device=device, like=like), 0)
+
+
+@creates(np.ones)
+def ones(shape, dtype=None, order="C", *, device=None, like=None):
+    return _made(np.ones(static(shape), dtype, order, device=device, like=like), 1)
+
+
+@creates(np.full)
+def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
+    shape = static(shape)
+    if not holds_tracer(fill_value):
+        value = np.full(shape, fill_value, dtype, order, device=device, like=like)
+        return _made(value, value.flat[0] if np.ndim(fill_value) == 0 and value.size else None)
+    fill_value = common.asarray(fill_value, dtype)
+    return OPS["broadcast"](fill_value, shape=np.broadcast_to(np.zeros(fill_value.shape), shape).shape).copy()
+
+
+@lowering(np.zeros_like, np.empty_like)
+def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    return _made(np.zeros_like(concrete(a), dtype, order, False, static(shape), device=device), 0)
+
+
+@lowering(np.ones_like)
+def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    return _made(np.ones_like(concrete(a), dtype, order, False, static(shape), device=device), 1)
+
+
+@lowering(np.full_like)
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    a = common.asarray(a)
+    return full(a.shape if shape is None else shape, fill_value, dtype or a.dtype, device=device)
 
 
 def _fresh(function):
-    """The array that `function` makes, as a tracer of the current trace."""
+    """What `function` makes, as a tracer of the current trace."""
     def created(*args, **kwargs):
-        value = _static_call(function, args, kwargs)
-        trace = current_trace()
-        return value if trace is None or value.dtype.kind not in "biufc" else trace.make(value)
+        lowered = LOWERINGS.get(function)
+        if lowered is not None and (any(map(holds_tracer, args)) or any(map(holds_tracer, kwargs.values()))):
+            return lowered(*args, **kwargs)
+        return _made(function(*map(static, args), **{name: static(value) for name, value in kwargs.items()}))
     return created
 
 
-for _function in (np.arange, np.eye, np.identity, np.tri, np.indices, np.fromiter, np.frombuffer, np.diag_indices):
-    pass
-'''
+for _function in (np.arange, np.eye, np.identity, np.tri, np.fromiter, np.frombuffer, np.linspace, np.logspace, np.geomspace,
+                  np.zeros_like, np.empty_like, np.ones_like, np.full_like):
+    creates(_function)(_fresh(_function))
+
+# --- arrays of given elements ----------------------------------------------------------------------------------------
+
+
+@creates(np.array)
+def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndmax=0, like=None):
+    """Nested sequences of traced and plain values become one array with NumPy's dtype and shape."""
+    if holds_tracer(object):
+        return _given_ndim(_from_traced(object, dtype, copy), ndmin)
+    value = np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin)
+    trace = current_trace()
+    if trace is None or not traceable(value) or value is object:
+        return value
+    if isinstance(object, np.ndarray) and traceable(object) and not np.shares_memory(value, object):
+        return array(Tracer(trace, object.copy(), trace.lift(object)), value.dtype, ndmin=ndmin)  # an array that is only read
+    return trace.make(value)
+
+
+def _from_traced(object, dtype, copy):
+    if type(object) is not Tracer:
+        return assemble(object, dtype)
+    result = common.asarray(object, dtype)
+    if result is not object and copy is False:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    return result.copy() if copy and result is object else result
+
+
+def _given_ndim(a, ndmin):
+    return a if a.ndim >= ndmin else a.reshape((1,) * (ndmin - a.ndim) + a.shape)
+
+
+def _as_array(function):
+    """asarray and its kin: no copy where none is needed."""
+    def converted(a, dtype=None, order=None, *, device=None, copy=None, like=None):
+        if holds_tracer(a):
+            return _from_traced(a, dtype, copy)
+        value = function(a) if dtype is None else function(a, dtype)
+        return value if isinstance(a, (np.ndarray, np.generic)) else _made(value)
+    return converted
+
+
+for _function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite):
+    creates(_function)(_as_array(_function))
+
+# --- ranges ----------------------------------------------------------------------------------------------------------
+
+
+@lowering(np.linspace)
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+    num = operator.index(num)
+    np.linspace(0.0, 1.0, num, endpoint, device=device)  # NumPy's error
+    start, stop = common.asarray(start), common.asarray(stop)
+    working = np.result_type(start.dtype, stop.dtype, float(num))
+    start, stop = cast(start, working), cast(stop, working)
+    delta, intervals = stop - start, num - 1 if endpoint else num
+    step = delta / working.type(intervals) if intervals > 0 else delta * working.type(np.nan)
+    grid = np.arange(num, dtype=working).reshape((-1,) + (1,) * delta.ndim)
+    y = grid * (step if intervals > 0 else delta) + start
+    if endpoint and num > 1:
+        y = np.concatenate([y[:-1], np.broadcast_to(stop, (1,) + y.shape[1:])])
+    if dtype is not None and np.issubdtype(dtype, np.integer):
+        y = np.floor(y)
+    y = cast(np.moveaxis(y, 0, axis) if axis else y, dtype or working)
+    return (y, step) if retstep else y
+
+
+@lowering(np.logspace)
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    y = np.power(base, linspace(start, stop, num, endpoint, axis=axis)) if np.ndim(base) == 0 else numpy_source(np.logspace)(
+        start, stop, num, endpoint, base, None, axis)
+    return y if dtype is None else y.astype(dtype)
+
+
+@lowering(np.geomspace)
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """start * (stop / start) ** t for t from 0 to 1; the last value is exactly stop."""
+    expected = np.geomspace(concrete(start), concrete(stop), num, endpoint).dtype  # NumPy's errors
+    start, stop = cast(common.asarray(start), expected), cast(common.asarray(stop), expected)
+    shape = np.broadcast_shapes(start.shape, stop.shape)
+    t = np.linspace(0, 1, num, endpoint, dtype=expected).reshape((-1,) + (1,) * len(shape))
+    y = start * (stop / start) ** t
+    if endpoint and num > 1:
+        y = np.concatenate([y[:-1], np.broadcast_to(stop, (1,) + shape)])
+    y = np.moveaxis(y, 0, axis) if axis else y
+    return y if dtype is None else y.astype(dtype)
+
+
+# --- the same in NumPy's own code ------------------------------------------------------------------------------------
+
+
+def _only_traced(created, original):
+    """`created` where a tracer is among the arguments, NumPy's own function otherwise."""
+    return lambda *args, **kwargs: (created if any(map(holds_tracer, args)) else original)(*args, **kwargs)
+
+
+def _only_floating(created, original):
+    """`created` where the new array can hold derivatives, NumPy's own function otherwise (it holds places or counts)."""
+    def either(shape, dtype=float, *args, **kwargs):
+        floating = np.dtype(dtype or float).kind in "fc"
+        return (created if floating else original)(shape, dtype, *args, **kwargs)
+    return either
+
+
+class _ArrayConverter:
+    """NumPy's `_array_converter` for arguments among which there are tracers."""
+
+    def __init__(self, *arrays):
+        self.given, self.arrays = arrays, tuple(map(common.asarray, arrays))
+
+    def __getitem__(self, k):
+        return self.arrays[k]
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def as_arrays(self, subok=True, pyscalars=None):
+        return self.arrays
+
+    def result_type(self, extra_dtype=None, ensure_inexact=False):
+        parts = [a if type(a) in (int, float, complex) else common.asarray(a).dtype for a in self.given]
+        return np.result_type(*parts, *(() if extra_dtype is None else (extra_dtype,)), *((1.0,) if ensure_inexact else ()))
+
+    def wrap(self, a, /, to_scalar=None):
+        return a[()] if a.ndim == 0 and to_scalar is not False else a
+
+
+for _function in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.full):
+    REPLACED[_function] = _only_traced(CREATION[_function], _function)
+for _function in (np.zeros, np.empty, np.ones):
+    REPLACED[_function] = _only_floating(CREATION[_function], _function)
+REPLACED[np.lib._function_base_impl._array_converter] = _ArrayConverter

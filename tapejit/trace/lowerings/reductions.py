@@ -91,19 +91,18 @@ def prod_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, 
     a = asarray(a)
     a = masked(cast(a, dtype or accumulator(a.dtype)), where, 1)
     axes = axes_of(axis, a.ndim)
-    kept = tuple(n for k, n in enumerate(a.shape) if k not in axes)
-    a = OPS["transpose"](a, axes=axes + tuple(k for k in range(a.ndim) if k not in axes))
-    a = OPS["reshape"](a, shape=(math.prod(a.shape[:len(axes)]),) + kept)
+    rest = tuple(k for k in range(a.ndim) if k not in axes)
+    kept = tuple(a.shape[k] for k in rest)
+    shape = tuple(1 if k in axes else n for k, n in enumerate(a.shape)) if keepdims and given(keepdims) else kept
+    a = OPS["reshape"](OPS["transpose"](a, axes=axes + rest), shape=(math.prod(a.shape[k] for k in axes),) + kept)
     if len(a) == 0:
-        a = filled((1,) + kept, 1, a.dtype)
+        a = filled(a, (1,) + kept, 1, a.dtype)
     while len(a) > 1:
         half = len(a) // 2
         pairs = a[:half] * a[half:2 * half]
         a = np.concatenate([pairs, a[2 * half:]]) if len(a) % 2 else pairs
     total = a[0] if not given(initial) else cast(asarray(initial), a.dtype) * a[0]
-    if keepdims and given(keepdims):
-        total = total.reshape(tuple(1 if k in axes else n for k, n in enumerate(shape)))
-    return deliver(total, out)
+    return deliver(total if total.shape == shape else total.reshape(shape), out)
 
 
 # --- largest and smallest --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import LOWERINGS, lowering
-from .common import asarray, axes_of, cast, concrete, deliver, filled, stand_in, static
+from .common import asarray, axes_of, cast, concrete, filled, stand_in, static
 from .numpy_source import numpy_source
 
 # --- reshaped views --------------------------------------------------------------------------------------------------
@@ -124,7 +124,9 @@ def diagonal(a, offset=0, axis1=0, axis2=1):
     flat = OPS["reshape"](last, shape=last.shape[:-2] + (last.shape[-2] * columns,))
     start = offset if offset >= 0 else -offset * columns
     idx = tuple((0, n, 1) for n in flat.shape[:-1]) + ((start, places.shape[-1], columns + 1),)
-    return OPS["index"](flat, idx=idx)
+    result = OPS["index"](flat, idx=idx)
+    concrete(result).flags.writeable = False  # as NumPy's
+    return result
 
 
 @lowering(np.linalg.diagonal)
@@ -139,7 +141,7 @@ def diag(v, k=0):
         return diagonal(v, k)
     size = np.diag(stand_in(v), k).shape[0]
     start = k if k >= 0 else -k * size
-    flat = OPS["index_set"](filled((size * size,), 0, v.dtype), v, idx=((start, v.shape[0], size + 1),))
+    flat = OPS["index_set"](filled(v, (size * size,), 0, v.dtype), v, idx=((start, v.shape[0], size + 1),))
     return OPS["reshape"](flat, shape=(size, size))
 
 
@@ -217,7 +219,7 @@ def repeat(a, repeats, axis=None):
 def resize(a, new_shape):
     a = ravel(a)
     places = np.resize(np.arange(a.size), static(new_shape))
-    return OPS["take"](a, places, axis=0) if a.size else filled(places.shape, 0, a.dtype)
+    return OPS["take"](a, places, axis=0) if a.size else filled(a, places.shape, 0, a.dtype)
 
 
 @lowering(np.roll)
@@ -250,7 +252,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
     if one_value:
         value = cast(asarray(kwargs.get("constant_values", 0)), array.dtype)
         idx = tuple((before, n, 1) for (before, _), n in zip(width, array.shape))
-        return OPS["index_set"](filled(shape, value, array.dtype), array, idx=idx)
+        return OPS["index_set"](filled(array, shape, value, array.dtype), array, idx=idx)
     for axis, pair in enumerate(width):
         if any(pair):
             array = OPS["take"](array, np.pad(np.arange(array.shape[axis]), pair, mode, **kwargs), axis=axis)

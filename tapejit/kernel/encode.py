@@ -1,0 +1,202 @@
+"""Encode: from a Schedule and its Layout to the words of a program, through the Assembler of `format.py`.
+
+Runs of scalar instructions are encoded in bulk with NumPy, whatever their length; loops get their block registers here.
+Read next: `format.py` and `csrc/program.h` (what the words mean), `program.py` (what executes them).
+"""
+
+from functools import partial
+
+import numpy as np
+
+from ..ops import ROWS
+from ..tape.interpret import evaluate
+from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
+from . import classify
+from .format import LOAD, STORE, Assembler, opcode
+from .fuse import Loop, Run
+from .program import HostCall, Program
+from .rows import NATIVE
+from .views import unsqueeze
+
+
+class Encoder:
+    """Writes the groups of a schedule, segment by segment."""
+
+    def __init__(self, schedule, layout):
+        self.schedule, self.layout, self.facts = schedule, layout, schedule.facts
+        tape = self.facts.tape
+        self.inputs = [tape.type_of(k) for k in tape.inputs]
+        self.outputs = [tape.type_of(k) for k in tape.outputs]
+        types = self.inputs + self.outputs
+        buffers = [(classify.count(t.shape) * ITEMSIZE[t.dtype], ITEMSIZE[t.dtype], k >= len(self.inputs)) for k, t in enumerate(types)]
+        self.assembler = Assembler(buffers)
+        self.assembler.constants(layout.constants)
+        self.hosts, self.guards, self.segments = [], [], []
+        self._scalar_words()
+
+    def program(self):
+        bounds = self.schedule.bounds
+        for segment, finals in enumerate(self.schedule.finals):
+            for g in range(bounds[segment], bounds[segment + 1]):
+                group = self.schedule.groups[g]
+                if isinstance(group, Run):
+                    self._run(group)
+                elif isinstance(group, Loop):
+                    self._loop(g, group)
+                else:
+                    self._step(group)
+            for position, v in finals:
+                buffer = len(self.inputs) + 1 + position
+                self.assembler.store(self.outputs[position].dtype, int(self.layout.address[v]), buffer, 0)
+            self.assembler.end()
+        return self.assembler
+
+    # -- scalars
+
+    def _scalar_words(self):
+        """Prepare three words for each record and move (a row that is no scalar instruction is never looked at), and their number."""
+        facts, moves = self.facts, self.schedule.moves
+        n = facts.n
+        self.words = words = np.zeros((n + len(moves), 3), dtype=np.uint64)
+        self.n_words = n_words = np.full(n + len(moves), 2, dtype=np.int64)
+        slot = (self.layout.address >> 3).astype(np.uint64)
+        opcodes = np.array([opcode(*name) if name else 0 for name in facts.instruction_of_form], dtype=np.uint64)
+        operands = slot[facts.operand_column] if len(facts.operand_column) else np.zeros(1, dtype=np.uint64)
+        first, arity = facts.first_column[:-1], np.diff(facts.first_column)
+        last = len(operands) - 1
+        if n:
+            words[:n, 0] = opcodes[facts.form] | slot << np.uint64(32)
+            words[:n, 1] = operands[np.minimum(first, last)]
+            two = np.flatnonzero(arity > 1)
+            words[two, 1] |= operands[first[two] + 1] << np.uint64(32)
+            three = np.flatnonzero(arity > 2)
+            words[three, 2] = operands[first[three] + 2]
+            n_words[three] = 3
+        locate = self.layout.locate
+        for k, (name, dtype, target, a, b) in enumerate(moves, n):
+            (_, d), (buffer, at) = locate(target), locate(a)
+            if name == "add":
+                words[k] = opcode("add", dtype) | d >> 3 << 32, at >> 3 | locate(b)[1] >> 3 << 32, 0
+            else:
+                codes = LOAD
+                if name == "store":
+                    codes, (buffer, at), (_, d) = STORE, locate(target), locate(a)
+                words[k] = codes[dtype] | d >> 3 << 32, buffer, at
+                n_words[k] = 3
+
+    def _run(self, run):
+        if run.items:
+            items = np.array(run.items)
+            self.assembler.words.frombytes(self.words[items][np.arange(3) < self.n_words[items][:, None]].tobytes())
+        facts = self.facts
+        for k, place in run.guards:
+            type = facts.tape.type_of(facts.operands[facts.first[k]])
+            dtype = type.dtype if type.dtype in NATIVE else "bool"
+            nbytes = classify.count(type.shape) * ITEMSIZE[type.dtype]
+            self.assembler.guard(len(self.guards), dtype, nbytes, self.layout.locate(place), self.layout.expected[k])
+            self.guards.append((k, facts.tape.params_of(k)[0]))
+
+    # -- loops
+
+    def _loop(self, g, loop):
+        schedule, facts, locate = self.schedule, self.facts, self.layout.locate
+        register_of_input, inputs = {}, []
+
+        def read(place, dtype):
+            """The register, as a negative number, of the input at a place (storage, offset, strides)."""
+            key = (place, dtype)
+            found = register_of_input.get(key)
+            if found is None:
+                found = register_of_input[key] = -1 - len(inputs)
+                inputs.append((*locate(place), dtype, place[2]))
+            return found
+
+        steps, last_use = [], {}
+        for k in loop.records:
+            sources = []
+            for o in facts.operands_of(k):
+                if schedule.register[o] == g:
+                    sources.append(schedule.alias.get(o, o))
+                else:
+                    storage, offset, strides = schedule.where(o)
+                    sources.append(read((storage, offset, schedule.over(o, strides, k)), facts.dtype[facts.type[o]]))
+                last_use[sources[-1]] = k
+            steps.append((k, sources))
+        closings = [("store", k, facts.dtype[facts.type[k]], schedule.where(k)) for k in loop.records if k in schedule.stored]
+        for kind, source, dtype, place in loop.closings:
+            closings.append((kind, read(source, dtype) if type(source) is tuple else source, dtype, place))
+        for _, source, _, _ in closings:
+            last_use[source] = None
+
+        register = {-1 - j: j for j in range(len(inputs))}
+        free, used, micros = [], len(inputs), []
+        for k, sources in steps:
+            registers = [register[source] for source in sources]
+            free.extend(register[source] for source in set(sources) if last_use[source] == k)
+            if free:
+                target = free.pop()
+            else:
+                target, used = used, used + 1
+            register[k] = target
+            if k not in last_use:
+                free.append(target)
+            micros.append((*facts.instruction_of_form[facts.form[k]], target, *registers))
+        outputs = [(kind, register[source], *locate(place), dtype, place[2]) for kind, source, dtype, place in closings]
+        self.assembler.loop(loop.shape, inputs, micros, outputs)
+
+    # -- steps
+
+    def _step(self, step):
+        if step.name in ("host", "copy"):
+            self._host(step)
+        elif step.name == "matmul":
+            self._matmul(step)
+        elif step.name in ("take", "take_set", "take_add"):
+            self._take(step)
+        else:
+            (type, place), = step.operands
+            outer, n, inner = self._around(type.shape, self.facts.tape.params_of(step.record)[0])
+            getattr(self.assembler, step.name)(type.dtype, outer, n, inner, self.layout.locate(place), self.layout.locate(step.result[1]))
+
+    @staticmethod
+    def _around(shape, axis):
+        """(elements before, along, after) an axis."""
+        return classify.count(shape[:axis]), shape[axis], classify.count(shape[axis + 1:])
+
+    def _take(self, step):
+        axis = self.facts.tape.params_of(step.record)[0]
+        locate, (result, place) = self.layout.locate, step.result
+        if step.name == "take":
+            (source, at), (indices, i) = step.operands
+            self.assembler.take(result.dtype, *self._around(source.shape, axis), classify.count(indices.shape), locate(at), locate(i), locate(place))
+        else:
+            (indices, i), (_, at) = step.operands
+            self.assembler.take_update(step.name[5:], result.dtype, *self._around(result.shape, axis), classify.count(indices.shape), locate(place), locate(i),
+                                       locate(at))
+
+    def _matmul(self, step):
+        (a, a_at), (b, b_at) = step.operands
+        result, at = step.result
+
+        def operand(type, place):
+            strides = unsqueeze(type.shape, place[2])
+            return (*self.layout.locate(place), strides[:-2], strides[-2], strides[-1])
+
+        self.assembler.matmul(a.dtype, a.shape[:-2], a.shape[-2], b.shape[-1], a.shape[-1], operand(a, a_at), operand(b, b_at), operand(result, at))
+
+    def _host(self, step):
+        facts = self.facts
+
+        def operand(type, place):
+            return (*self.layout.locate(place), DTYPE_OF_NAME[type.dtype], type.shape, unsqueeze(type.shape, place[2]))
+
+        if step.name == "copy":
+            function = np.copy
+        else:
+            function = partial(_evaluate, ROWS[facts.op[step.record]], facts.tape.params_of(step.record))
+        self.assembler.host(len(self.hosts))
+        self.hosts.append(HostCall(function, [operand(*o) for o in step.operands], operand(*step.result)))
+
+
+def _evaluate(row, params, *values):
+    return evaluate(row, values, params)

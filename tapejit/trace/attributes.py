@@ -1,0 +1,239 @@
+"""What a tracer shows of an ndarray's, NumPy scalar's or float's attributes and methods.
+
+Methods that are NumPy functions of the same name go to what is registered for these (`LOWERINGS`); the others are below.
+A tracer of a Python float has a float's attributes only.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ..errors import TracingError, UnsupportedError
+from ..ops import OPS
+from .decisions import extracted
+from .elementwise import PYTHON, apply_op
+from .tracer import LOWERINGS, Tracer, array, members, window
+
+# --- attributes ------------------------------------------------------------------------------------------------------
+
+
+def _plain(name, doc):
+    return property(lambda x: getattr(x.value, name), None, None, doc)
+
+
+def _refuse_shape(x, shape):
+    raise UnsupportedError(f"at {x._trace.here()}, the shape of a traced array is assigned: use x = x.reshape({shape})")
+
+
+def _transposed(x):
+    x.value.T  # a Python float's error
+    return apply_op(OPS["transpose"], (x,), {"axes": tuple(range(np.ndim(x.value)))[::-1]}) if np.ndim(x.value) > 1 else x
+
+
+def _matrix_transposed(x):
+    n = x.value.mT.ndim  # NumPy's errors
+    return apply_op(OPS["transpose"], (x,), {"axes": (*range(n - 2), n - 1, n - 2)})
+
+
+def _real(x):
+    return LOWERINGS[np.real](x) if np.iscomplexobj(x.value) else x
+
+
+def _set_real(x, value):
+    if np.iscomplexobj(x.value):
+        raise UnsupportedError(f"at {x._trace.here()}, the real part of a traced complex array is assigned: build the array from both parts")
+    x[...] = value
+
+
+def _imag(x):
+    if np.iscomplexobj(x.value):
+        return LOWERINGS[np.imag](x)
+    return x.value.imag.copy() if isinstance(x.value, np.ndarray) else x.value.imag
+
+
+def _base(x):
+    """The array that this one is a view of, or None."""
+    if x.value.base is None or not x.how:
+        return None
+    owners = [t for t in (reference() for reference in x.storage.tracers) if t is not None and not t.how]
+    return owners[0] if owners else window(x.storage, x.storage.value, x.storage.id, ())
+
+
+def _no_address(x):
+    raise TracingError(f"at {x._trace.here()}, the memory of a traced array is asked for: C code cannot take traced values")
+
+
+class Flat:
+    """x.flat of a traced array: its elements in C order, read and written."""
+
+    def __init__(self, x):
+        self.base = x
+
+    def _ravelled(self):
+        return apply_op(OPS["reshape"], (self.base,), {"shape": (self.base.value.size,)})
+
+    def __len__(self):
+        return self.base.value.size
+
+    def __iter__(self):
+        return iter(self._ravelled())
+
+    def __getitem__(self, key):
+        part = self._ravelled()[key]
+        return part if part.storage is None else copied(part)
+
+    def __setitem__(self, key, value):
+        x = self.base
+        flat = copied(self._ravelled())
+        if np.size(value) and isinstance(key, slice):  # x.flat[:] = v repeats v
+            n = len(range(*key.indices(len(self))))
+            value = LOWERINGS[np.resize](value, (n,)) if type(value) is Tracer else np.resize(value, (n,))
+        flat[key] = value
+        x[...] = apply_op(OPS["reshape"], (flat,), {"shape": x.value.shape})
+
+
+# --- methods ---------------------------------------------------------------------------------------------------------
+
+
+class Method:
+    """A method of arrays and NumPy scalars, which a Python float does not have."""
+
+    def __init__(self, name, function=None, numpy=None):
+        self.name, self.function, self.numpy = name, function, numpy
+
+    def __get__(self, x, owner):
+        if x is None:
+            return self
+        if type(x.value) in PYTHON and not hasattr(x.value, self.name):
+            raise AttributeError(f"{type(x.value).__name__!r} object has no attribute {self.name!r}")
+        function = self.function or LOWERINGS.get(self.numpy)
+        if function is None:
+            raise unsupported(x._trace, self.numpy)
+        return functools.partial(function, x)
+
+
+def unsupported(trace, function):
+    """The error for a NumPy function that nothing is registered for."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return UnsupportedError(
+        f"at {trace.here()}, {module}.{getattr(function, '__name__', function)} is called on a traced value, and tapejit does not know it: "
+        "write it with NumPy functions that tapejit differentiates, or compute it from values that are not traced")
+
+
+def copied(x, order="C"):
+    """x.copy(): a new storage with the same value."""
+    return array(x._trace, np.array(x.value, order=order), x.id)
+
+
+def _copy(x, order="C"):
+    return copied(x, order) if isinstance(x.value, np.ndarray) else x
+
+
+def _conjugate(x):
+    return LOWERINGS[np.conjugate](x) if np.iscomplexobj(x.value) else _copy(x)
+
+
+def _flatten(x, order="C"):
+    return copied(LOWERINGS[np.ravel](x, order))
+
+
+def _reshape(x, *shape, order="C", copy=None):
+    shape = shape[0] if len(shape) == 1 else shape
+    return LOWERINGS[np.reshape](x, shape, order=order, copy=copy)
+
+
+def _transpose(x, *axes):
+    axes = axes[0] if len(axes) == 1 else axes or None
+    return LOWERINGS[np.transpose](x, axes)
+
+
+def _astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    value = x.value.astype(dtype, order=order, casting=casting, copy=copy) if isinstance(x.value, np.ndarray) else x.value.astype(dtype)
+    if value.dtype == x.value.dtype:
+        return x if value is x.value else _copy(x, order)
+    return Tracer(x._trace, value, x._trace.lift(x, x._trace.type_of(value).dtype))
+
+
+def _fill(x, value):
+    x[...] = value
+
+
+def _item(x, *args):
+    x.value.item(*args)  # NumPy's errors
+    if args:
+        x = Flat(x)[args[0]] if len(args) == 1 and isinstance(args[0], int) else x[args[0] if len(args) == 1 else args]
+    return extracted(x, ".item()").item()
+
+
+def _tolist(x):
+    return extracted(x, ".tolist()").tolist()
+
+
+def _bytes(name):
+    def method(x, *args, **kwargs):
+        return getattr(extracted(x, f".{name}()"), name)(*args, **kwargs)
+    return method
+
+
+def _sort(x, axis=-1, kind=None, order=None, *, stable=None):
+    x[...] = LOWERINGS[np.sort](x, axis=axis, kind=kind, order=order, stable=stable)
+
+
+def _partition(x, kth, axis=-1, kind="introselect", order=None):
+    x[...] = LOWERINGS[np.partition](x, kth, axis=axis, kind=kind, order=order)
+
+
+def _compress(x, condition, axis=None, out=None):
+    return LOWERINGS[np.compress](condition, x, axis, out)
+
+
+def _view(x, dtype=None, type=None):
+    if type is not None or dtype is not None and np.dtype(dtype) != x.value.dtype:
+        raise UnsupportedError(f"at {x._trace.here()}, the bytes of a traced array are viewed as another type: use astype to convert the values")
+    return x[...]
+
+
+def _refused(name, instead):
+    def method(x, *args, **kwargs):
+        raise UnsupportedError(f"at {x._trace.here()}, .{name}() of a traced array is not supported: {instead}")
+    return method
+
+
+def _deepcopy(x, memo):
+    return _copy(x)
+
+
+def _no_pickle(x, protocol):
+    raise TracingError(f"at {x._trace.here()}, a traced value is pickled: it exists only while its function is traced")
+
+
+def _is_integer(x):
+    return bool(apply_op(OPS["equal"], (x, apply_op(OPS["floor"], (x,), {})), {}))
+
+
+SAME_AS_FUNCTION = {name: getattr(np, name) for name in (
+    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min nonzero prod put ravel "
+    "repeat round searchsorted squeeze std sum swapaxes take trace var").split()}
+BY_HAND = {
+    "astype": _astype, "compress": _compress, "conj": _conjugate, "conjugate": _conjugate, "copy": _copy, "fill": _fill, "flatten": _flatten, "item": _item, "partition": _partition,
+    "reshape": _reshape, "sort": _sort, "tolist": _tolist, "transpose": _transpose, "view": _view,
+    "tobytes": _bytes("tobytes"), "tofile": _bytes("tofile"), "dump": _bytes("dump"), "dumps": _bytes("dumps"),
+    "resize": _refused("resize", "use numpy.resize"), "byteswap": _refused("byteswap", "tapes hold native byte order"),
+    "setflags": _refused("setflags", "its flags are those of the concrete array"), "getfield": _refused("getfield", "use indexing"),
+    # of Python floats and NumPy float scalars
+    "is_integer": _is_integer,
+    "hex": lambda x: extracted(x, ".hex()").hex(), "as_integer_ratio": lambda x: extracted(x, ".as_integer_ratio()").as_integer_ratio(),
+}
+
+
+members({
+    **{name: Method(name, numpy=function) for name, function in SAME_AS_FUNCTION.items()},
+    **{name: Method(name, function) for name, function in BY_HAND.items()},
+    **{name: _plain(name, f"As of the concrete value: {name}.") for name in ("ndim", "size", "dtype", "itemsize", "nbytes", "strides", "flags", "device")},
+    "shape": property(lambda x: x.value.shape, _refuse_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
+    "real": property(_real, _set_real), "imag": property(_imag), "base": property(_base), "flat": property(Flat, lambda x, v: Flat(x).__setitem__(slice(None), v)),
+    "ctypes": property(_no_address), "data": property(_no_address),
+    "__copy__": _copy, "__deepcopy__": _deepcopy, "__reduce_ex__": _no_pickle,
+})

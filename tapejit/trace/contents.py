@@ -1,0 +1,55 @@
+"""When is a value still the same? Strictly: the same type and the same bits, since f may tell 1 from 1.0 and 0.0 from -0.0.
+
+`same_value` is asked only when two objects are not identical, `same_items` about a list and its copy from trace time.
+Read next: `reads.py`.
+"""
+
+import datetime
+import decimal
+import fractions
+import pathlib
+import re
+import types
+import uuid
+from math import copysign
+
+import numpy as np
+
+# Values that cannot change: a name that holds one is checked by `same_value`.
+PLAIN = frozenset((
+    type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), type(NotImplemented), decimal.Decimal, fractions.Fraction,
+    datetime.date, datetime.datetime, datetime.timedelta, pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, uuid.UUID))
+
+# Objects whose own state plays no part in what f computes: a name that holds one is checked by identity.
+FIXED = (
+    types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
+    types.MemberDescriptorType, types.MethodWrapperType, types.CodeType, types.GenericAlias, types.UnionType, np.ufunc, np.dtype, np.finfo, np.iinfo,
+    type(np.sum), re.Pattern)
+
+
+def same_value(a, b):
+    """Whether two objects that are not identical are the same value for every program."""
+    kind = type(a)
+    if kind is not type(b):
+        return False
+    if kind is float:
+        return a == b and (a != 0 or copysign(1, a) == copysign(1, b)) or (a != a and b != b)
+    if kind is complex:
+        return same_value(a.real, b.real) and same_value(a.imag, b.imag)
+    if kind is tuple or issubclass(kind, tuple):
+        return len(a) == len(b) and all(x is y or same_value(x, y) for x, y in zip(a, b))
+    if kind in PLAIN:
+        return a == b
+    if issubclass(kind, np.generic):
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return False
+
+
+def same_items(items, before):
+    """Whether a sequence holds what the list `before` held, in order."""
+    if len(items) != len(before):
+        return False
+    for x, y in zip(items, before):
+        if x is not y and not same_value(x, y):
+            return False
+    return True

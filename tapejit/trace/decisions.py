@@ -1,0 +1,139 @@
+"""Where Python takes a decision or a number from a traced value.
+
+bool(), int(), operator.index() and the like fix an integer or a truth value: the trace records a guard, and is used again
+only while the value stays the same. float(), item(), tolist() and __array__ take the number itself out of the tape: where
+a derivative would be lost by that, they raise; else the content is guarded.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import numpy as np
+
+from ..errors import TracingError
+from ..ops import OPS
+from .elementwise import apply_op
+from .recorder import leaked
+from .tracer import LOWERINGS, members
+
+
+def extracted(x, what):
+    """The concrete value of x, guarded by content; TracingError where the derivative would be lost."""
+    trace = x._trace
+    if not trace.active:
+        raise leaked(x)
+    if trace.carries_derivative(x.id):
+        raise TracingError(
+            f"{what} on a traced value at {trace.here()}: the result would lose the derivative. "
+            "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it")
+    trace.guard(x, x.value.copy() if isinstance(x.value, np.ndarray) else x.value)
+    return x.value
+
+
+def _single(x):
+    """x, an array of one element, as a scalar tracer."""
+    return x if np.ndim(x.value) == 0 else apply_op(OPS["reshape"], (x,), {"shape": ()})
+
+
+def to_bool(x):
+    """bool(x): guarded."""
+    expected = bool(x.value)  # NumPy's errors
+    x = _single(x)
+    if not isinstance(x.value, (bool, np.bool)) and np.asarray(x.value).dtype != bool:
+        x = x != 0
+    x._trace.guard(x, expected)
+    return expected
+
+
+def _guarded_integer(x, result):
+    """`result`, an int that is x without its fraction; guarded."""
+    x = _single(x)
+    if np.asarray(x.value).dtype.kind == "f":
+        if abs(result) >= 2**62:  # beyond what an i64 on the tape can say
+            x._trace.guard(x, x.value)
+            return result
+        x = apply_op(OPS["cast"], (x,), {"dtype": "i64"})
+    x._trace.guard(x, result)
+    return result
+
+
+def to_int(x):
+    """int(x): guarded."""
+    return _guarded_integer(x, int(x.value))
+
+
+def to_index(x):
+    """operator.index(x): guarded."""
+    return _guarded_integer(x, operator.index(x.value))
+
+
+def to_float(x):
+    """float(x): raises where the derivative would be lost."""
+    float(x.value)  # NumPy's errors
+    return float(extracted(x, "float()"))
+
+
+def to_complex(x):
+    """complex(x): raises where the derivative would be lost."""
+    complex(x.value)
+    return complex(extracted(x, "complex()"))
+
+
+def to_array(x, dtype=None, copy=None):
+    """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
+    value = extracted(x, "a conversion to a plain NumPy array (by numpy.asarray, or by C code that takes only arrays)")
+    return np.array(value, dtype=dtype)
+
+
+def to_hash(x):
+    """hash(x): guarded by content; NumPy's error for arrays."""
+    result = hash(x.value)
+    x._trace.guard(x, x.value)
+    return result
+
+
+def length(x):
+    """len(x): part of the type, so not guarded."""
+    return len(x.value)
+
+
+def iterate(x):
+    """iter(x): the elements along the first axis."""
+    iter(x.value)  # NumPy's error for scalars and 0-d arrays
+    return (x[i] for i in range(len(x.value)))
+
+
+def contains(x, item):
+    """item in x."""
+    return to_bool(LOWERINGS[np.any](x == item))
+
+
+def _integral(name):
+    def to_integral(x):
+        whole = getattr(math, name)(x.value)
+        rounded = x if name == "trunc" else apply_op(OPS[name], (x,), {})
+        return _guarded_integer(rounded, whole)
+    return to_integral
+
+
+def rounded(x, digits=None):
+    """round(x), an int, guarded; round(x, digits), a traced value."""
+    value = round(x.value, digits) if digits is not None else round(x.value)
+    if isinstance(value, int):
+        return _guarded_integer(apply_op(OPS["rint"], (x,), {}), value)
+    return LOWERINGS[np.round](x, digits)
+
+
+def represent(x):
+    """repr(x)."""
+    return f"<traced {x.value!r}>"
+
+
+members({
+    "__bool__": to_bool, "__int__": to_int, "__index__": to_index, "__float__": to_float, "__complex__": to_complex, "__array__": to_array,
+    "__hash__": to_hash, "__len__": length, "__iter__": iterate, "__contains__": contains, "__round__": rounded,
+    "__floor__": _integral("floor"), "__ceil__": _integral("ceil"), "__trunc__": _integral("trunc"),
+    "__repr__": represent, "__str__": lambda x: str(x.value), "__format__": lambda x, spec: format(x.value, spec),
+})

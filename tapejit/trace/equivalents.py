@@ -1,0 +1,254 @@
+"""What traced code sees in place of functions that would take the number out of a traced value: `float`, `math.sin`, `max` ...
+
+`EQUIVALENTS` maps the id of an object to (the object, its equivalent); `retarget.py` looks every value up that f reads by name.
+Each equivalent is the original when no traced value is among its arguments. A class is replaced by a stand-in that is equal
+to it, has the same instances and means the same dtype, so `isinstance(x, float)`, `dtype=float` and `type(x) is float` keep
+their meaning. NumPy's own namespace is in `tapejit/numpy.py`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import random
+
+import numpy as np
+
+from ..ops import OPS
+from .lowerings.creation import CREATION
+from .recorder import current_trace
+from .tracer import Tracer
+
+EQUIVALENTS = {}  # id -> (original, equivalent)
+
+
+def equivalent(*originals):
+    """Register the decorated object as what stands for `originals` in traced code."""
+    def register(new):
+        for original in originals:
+            EQUIVALENTS[id(original)] = original, new
+        return new
+    return register
+
+
+def stand_in(original, call):
+    """A class that passes for `original`, and whose call is `call`."""
+    class Stand(type):
+        def __call__(cls, *args, **kwargs):
+            return call(*args, **kwargs)
+
+        def __instancecheck__(cls, value):
+            return isinstance(value, original)
+
+        def __subclasscheck__(cls, other):
+            return issubclass(other, original)
+
+        def __eq__(cls, other):
+            return other is original or other is cls
+
+        def __hash__(cls):
+            return hash(original)
+
+        def __repr__(cls):
+            return repr(original)
+
+    members = {"__doc__": original.__doc__, "__module__": original.__module__}
+    if issubclass(original, (float, np.generic)):
+        members["dtype"] = np.dtype(original)
+    return equivalent(original)(Stand(original.__name__, (original,), members))
+
+
+# --- types -----------------------------------------------------------------------------------------------------------
+
+
+def to_float(x=0.0, /):
+    """float(x), which keeps a traced value traced."""
+    if type(x) is not Tracer:
+        return float(x)
+    value = float(x.value)  # Python's errors
+    if type(x.value) is float:
+        return x
+    if x.shape:
+        x = x.reshape(())
+    trace = x._trace
+    return Tracer(trace, value, trace.lift(x, "f64"))
+
+
+stand_in(float, to_float)
+
+
+def _numpy_scalar(scalar_type):
+    def convert(x=0, /, *args):
+        if type(x) is Tracer or (type(x) in (list, tuple) and any(type(item) is Tracer for item in x)):
+            return np.asarray(x).astype(scalar_type)[()] if type(x) is Tracer else CREATION[np.array](x, scalar_type)
+        return scalar_type(x, *args)
+    return convert
+
+
+def _traced_scalar(scalar_type):
+    def convert(x=0, /, *args):
+        if type(x) is Tracer:
+            if x.shape:
+                return x.astype(scalar_type)
+            trace = x._trace
+            return Tracer(trace, scalar_type(x.value), trace.lift(x, _NAMES[scalar_type]))
+        return scalar_type(x, *args)
+    return convert
+
+
+_NAMES = {np.float64: "f64", np.float32: "f32", np.float16: "f16"}
+for _type in _NAMES:
+    stand_in(_type, _traced_scalar(_type))
+
+
+def type_of(*args, **kwargs):
+    """type(x): of what a traced value stands for."""
+    if len(args) != 1 or kwargs:
+        return type(*args, **kwargs)
+    kind = type(args[0])
+    if kind is Tracer:
+        kind = type(args[0].value)
+    known = EQUIVALENTS.get(id(kind))
+    return kind if known is None else known[1]
+
+
+stand_in(type, type_of)
+
+# --- built-in functions ----------------------------------------------------------------------------------------------
+
+
+def _is_scalar(x):
+    return isinstance(x, (float, int, np.generic)) or (type(x) is Tracer and not x.shape)
+
+
+def _extreme(original, better):
+    """max or min: of scalars among which one is traced, without a decision: the first of equal ones wins, as in Python."""
+    def extreme(*args, **kwargs):
+        items = args
+        if len(args) == 1 and not kwargs and type(args[0]) in (list, tuple, Tracer) and len(args[0]):
+            items = tuple(args[0])
+        if kwargs or len(items) < 2 or not any(type(x) is Tracer for x in items) or not all(map(_is_scalar, items)):
+            return original(*args, **kwargs)
+        best = items[0]
+        for x in items[1:]:
+            best = np.where(better(x, best), x, best)[()]
+        python_numbers = all(isinstance(x, (float, int)) and not isinstance(x, np.generic) for x in items)
+        return to_float(best) if python_numbers else best
+    return extreme
+
+
+equivalent(builtins.max)(_extreme(max, np.greater))
+equivalent(builtins.min)(_extreme(min, np.less))
+
+
+@equivalent(builtins.sum)
+def total(iterable, /, start=0):
+    """sum(x): of a traced array, by one record."""
+    if type(iterable) is Tracer and iterable.shape and len(iterable):
+        result = np.sum(iterable, axis=0)
+        return result if type(start) is int and start == 0 else start + result
+    return sum(iterable, start)
+
+
+# --- math ------------------------------------------------------------------------------------------------------------
+
+_NUMPY_OF_MATH = {
+    "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atanh": "arctanh", "atan2": "arctan2",
+    "pow": "power", "degrees": "degrees", "radians": "radians", "fabs": "fabs", "fmod": "fmod", "copysign": "copysign"} | {name: name for name in
+    "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt hypot".split()}
+_TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign".split())  # finite for all finite numbers
+
+
+def _checked(original, arguments, traced):
+    """A traced result as a Python float. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
+    original(*[x.value if type(x) is Tracer else x for x in arguments])  # math's errors, and its opinion on the arguments
+    if original.__name__ not in _TOTAL:
+        bool(np.isfinite(traced))
+    return to_float(traced)
+
+
+def _any_traced(arguments):
+    for x in arguments:
+        if type(x) is Tracer:
+            return True
+    return False
+
+
+def _from_math(original, numpy_function):
+    def traced(*args):
+        if not _any_traced(args):
+            return original(*args)
+        if len(args) > 2:  # hypot of many
+            return _checked(original, args, np.sqrt(total([x * x for x in args])))
+        if len(args) == 1 and numpy_function is np.hypot:
+            return _checked(original, args, np.fabs(args[0]))
+        return _checked(original, args, numpy_function(*args))
+    traced.__name__ = traced.__qualname__ = original.__name__
+    return traced
+
+
+for _name, _numpy_name in _NUMPY_OF_MATH.items():
+    if hasattr(math, _name):
+        equivalent(getattr(math, _name))(_from_math(getattr(math, _name), getattr(np, _numpy_name)))
+
+
+@equivalent(math.log)
+def log(*args):
+    """math.log(x) or math.log(x, base)."""
+    if not _any_traced(args):
+        return math.log(*args)
+    return _checked(math.log, args, np.log(args[0]) / np.log(args[1]) if len(args) == 2 else np.log(*args))
+
+
+@equivalent(math.fsum)
+def fsum(items, /):
+    items = list(items)
+    return _checked(math.fsum, [items], to_float(total(items))) if _any_traced(items) and not _any_traced([items]) else math.fsum(items)
+
+
+@equivalent(math.prod)
+def prod(items, /, *, start=1):
+    items = list(items)
+    if not _any_traced(items):
+        return math.prod(items, start=start)
+    for x in items:
+        start = start * x
+    return start
+
+
+@equivalent(math.dist)
+def dist(p, q, /):
+    if type(p) is not Tracer and type(q) is not Tracer and not _any_traced(p) and not _any_traced(q):
+        return math.dist(p, q)
+    if len(p) != len(q):
+        raise ValueError("both points must have the same number of dimensions")
+    return to_float(np.sqrt(total([(a - b) ** 2 for a, b in zip(p, q)])))
+
+
+def _decision(name):
+    original, numpy_function = getattr(math, name), getattr(np, name)
+
+    def decided(x, /):
+        return bool(numpy_function(x)) if type(x) is Tracer else original(x)
+    equivalent(original)(decided)
+
+
+for _name in ("isnan", "isinf", "isfinite"):
+    _decision(_name)
+
+
+@equivalent(math.isclose)
+def isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0):
+    if not _any_traced((a, b)):
+        return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    return bool(a == b) or bool(abs(a - b) <= max(rel_tol * max(abs(float_value(a)), abs(float_value(b))), abs_tol))
+
+
+def float_value(x):
+    return x.value if type(x) is Tracer else x
+
+
+# --- NumPy -----------------------------------------------------------------------------------------------------------
+
+for _original, _created in CREATION.items():
+    EQUIVALENTS[id(_original)] = _original, _created

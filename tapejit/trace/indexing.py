@@ -1,0 +1,288 @@
+"""x[key] and x[key] = v in all of NumPy's forms, as steps that tape ops can follow and `views.put_back` can undo.
+
+NumPy indexes the concrete array first: its errors, its shapes, and whether the result is a view. Then `steps_of` reads the
+key: slices and integers are one `index` step; None is a reshape; an integer array along one axis is a `take`; several
+arrays are brought to the front, merged into one axis, and taken at a flat index; then the new axes go to NumPy's place.
+Traced integers stay traced (a `take`, whatever their value); traced masks and slice bounds are guarded.
+"""
+
+from __future__ import annotations
+
+import operator
+from math import prod
+
+import numpy as np
+
+from ..ops import OPS
+from .assemble import assemble
+from .elementwise import name_of
+from .recorder import innermost
+from .tracer import Step, Tracer, concrete, derive, members, traced, window
+from .views import INDEX, RESHAPE, TAKE, TRANSPOSE, put_back, stretched, writable, write
+
+
+def getitem(x, key):
+    """x[key]."""
+    value = x.value
+    trace, items, plain = read_key(x, key)
+    result = value[plain]
+    steps = steps_of(trace, np.shape(value), items)
+    storage = x.storage
+    view = storage is not None and type(result) is np.ndarray and result.base is not None and _is_view(storage, result)
+    if view and storage.trace is trace:
+        how = joined(x.how, steps)
+        start = len(x.how) if how[:len(x.how)] == x.how else 0
+        id = derive(trace, x.id if start else storage.id, how[start:])
+        return window(storage, result, id, how)
+    if storage is not None and storage.trace is trace and type(result) is not np.ndarray:
+        how = joined(x.how, steps)
+        if len(how) == 1:
+            return traced(trace, result, derive(trace, storage.id, how))  # X[i][j] is one index of X
+    return traced(trace, result.copy() if view else result, derive(trace, trace.lift(x), steps))
+
+
+def setitem(x, key, v):
+    """x[key] = v."""
+    if x.storage is None:
+        x.value[concrete(key)] = concrete(v)  # raises: numbers cannot be written
+    v = assemble(v) if isinstance(v, (list, tuple)) or isinstance(v, np.ndarray) and v.dtype == object else v
+    trace, items, plain = read_key(x, key, v)
+    part = x.value[plain]  # raises NumPy's IndexError
+    masked = _mask_assignment(x, items, v)
+    steps = None if masked else steps_of(trace, x.value.shape, items, guarded=True)
+    storage = x.storage
+    if not masked and type(v) is Tracer and v.storage is storage and v.version == storage.version and _same(v.how, joined(x.how, steps)):
+        return  # the end of y[1:] += 1: Python assigns the view to itself
+    writable(x, trace)
+    dtype = name_of(x.value)
+    v_value = concrete(v)
+    x.value[plain] = v_value.copy() if isinstance(v_value, np.ndarray) and np.may_share_memory(v_value, x.value) else v_value
+    if masked:
+        mask = items[0]
+        extra = x.value.ndim - np.ndim(concrete(mask))
+        mask_id = trace.lift(mask, "bool")
+        if extra:
+            mask_id = trace.emit(RESHAPE, (mask_id,), (np.shape(concrete(mask)) + (1,) * extra,))
+        v_id = stretched(trace, v, dtype, np.shape(v_value) if np.ndim(v_value) <= extra else ())
+        write(x, trace.emit(OPS["where"], (mask_id, v_id, x.id)))
+        return
+    how = joined(x.how, steps)
+    storage.id = put_back(trace, storage.id, how, stretched(trace, v, dtype, np.shape(part)))
+    storage.version += 1
+
+
+members({"__getitem__": getitem, "__setitem__": setitem})
+
+
+# --- reading a key ---------------------------------------------------------------------------------------------------
+
+
+def read_key(x, key, *others):
+    """(trace that records, list of items, the concrete key). Items that are tracers but depend on no input are made concrete."""
+    items = list(key) if type(key) is tuple else [key]
+    arrays = [item for item in items if isinstance(item, np.ndarray) and type(item) is not Tracer]
+    for k, item in enumerate(items):
+        if type(item) is slice:
+            items[k] = slice(*[operator.index(b) if type(b) is Tracer else b for b in (item.start, item.stop, item.step)])
+        elif isinstance(item, (list, tuple)) and type(item) is not Tracer:
+            items[k] = assemble(item) if len(item) else np.empty(0, np.intp)
+    trace = innermost((x, *others, *items))
+    plain = []
+    for k, item in enumerate(items):
+        if arrays and any(item is a for a in arrays):
+            if trace.by_reference.get(id(item)) is item:
+                items[k] = item = trace.capture(item)
+            else:
+                trace.constants_from_arrays.append(item)
+        if type(item) is Tracer:
+            if not item._trace.depends_on_input(item.id):
+                items[k] = item.value
+            item = item.value
+        plain.append(item)
+    return trace, items, tuple(plain) if type(key) is tuple else plain[0]
+
+
+class _Axis:
+    """What a key does to one axis: kind 'slice' (what: start, count, step), 'int' (what: the integer), 'new' (an axis of
+    length 1) or 'array' (what: an integer array or tracer; on a new axis if `new`)."""
+
+    __slots__ = ("kind", "what", "new")
+
+    def __init__(self, kind, what=None, new=False):
+        self.kind, self.what, self.new = kind, what, new
+
+
+def steps_of(trace, shape, items, guarded=False):
+    """The steps that lead from an array of `shape` to its part x[items]. `guarded`: fix the content of traced index arrays
+    (a write at indices that may coincide is another program than one at distinct ones)."""
+    axes = _axes_of(trace, shape, items, guarded)
+    steps = []
+
+    def step(row, params, extra=()):
+        nonlocal shape
+        steps.append(Step(row, params, extra, shape))
+        shape = row.result([_Shaped(shape)] + [trace.builder.type_of(i) for i in extra], **dict(zip(row.params, params))).shape
+
+    idx = tuple(a.what if a.kind in ("slice", "int") else (0, shape[_position(axes, k)], 1) for k, a in enumerate(axes) if not a.new)
+    if any(i != (0, n, 1) for i, n in zip(idx, shape)):
+        step(INDEX, (idx,))
+    kept = [a for a in axes if a.kind != "int"]
+    if any(a.new for a in kept):
+        lengths = iter(shape)
+        step(RESHAPE, (tuple(1 if a.new else next(lengths) for a in kept),))
+    places = [k for k, a in enumerate(kept) if a.kind == "array"]
+    if not places:
+        return steps
+    arrays = [kept[k].what for k in places]
+    rest = [k for k in range(len(kept)) if k not in places]
+    if len(places) == 1:
+        at = places[0]
+        index = arrays[0]
+    else:
+        at = 0
+        if places + rest != list(range(len(kept))):
+            step(TRANSPOSE, (tuple(places + rest),))
+        lengths = shape[:len(places)]
+        step(RESHAPE, ((prod(lengths),) + shape[len(places):],))
+        index = _flat_index(trace, arrays, lengths)
+    index_id = trace.lift(index, "i64") if type(index) is Tracer else trace.builder.constant(np.asarray(index, np.int64))
+    step(TAKE, (at,), (index_id,))
+    steps[-1].index = concrete(index)
+    wanted, n = _place(axes), np.ndim(concrete(index))
+    if n and wanted != at:
+        order = list(range(at)) + list(range(at + n, len(shape)))
+        order[wanted:wanted] = range(at, at + n)
+        step(TRANSPOSE, (tuple(order),))
+    return steps
+
+
+class _Shaped:
+    """A type of which only the shape is known."""
+
+    dtype = None
+
+    def __init__(self, shape):
+        self.shape = shape
+
+
+def _position(axes, k):
+    """The operand's axis that entry k of a key stands on."""
+    return sum(1 for a in axes[:k] if not a.new)
+
+
+def _axes_of(trace, shape, items, guarded):
+    """One _Axis per axis that the key consumes or makes, in order; the Ellipsis is filled in."""
+    consumed = sum(_consumes(item) for item in items)
+    if not any(item is Ellipsis for item in items):
+        items = [*items, Ellipsis]
+    axes, position = [], 0
+    for item in items:
+        plain = concrete(item)
+        if item is Ellipsis:
+            for _ in range(len(shape) - consumed):
+                axes.append(_Axis("slice", (0, shape[position], 1)))
+                position += 1
+        elif item is None:
+            axes.append(_Axis("new", new=True))
+        elif isinstance(item, slice):
+            axes.append(_Axis("slice", _slice(item, shape[position])))
+            position += 1
+        elif np.asarray(plain).dtype == bool:
+            if type(item) is Tracer:
+                trace.guard(item, plain if np.ndim(plain) else bool(plain))
+            if np.ndim(plain) == 0:
+                axes.append(_Axis("array", np.zeros(int(plain), np.int64), new=True))
+            else:
+                axes.extend(_Axis("array", places) for places in np.nonzero(plain))
+                position += np.ndim(plain)
+        elif np.ndim(plain) == 0 and type(item) is not Tracer:
+            axes.append(_Axis("int", int(plain) + (shape[position] if plain < 0 else 0)))
+            position += 1
+        else:
+            if guarded and type(item) is Tracer and np.ndim(plain):
+                trace.guard(item, plain)
+                item = plain.copy()
+            axes.append(_Axis("array", item))
+            position += 1
+    return axes
+
+
+def _consumes(item):
+    """How many axes of the array an item of a key stands for."""
+    if item is None or item is Ellipsis:
+        return 0
+    value = concrete(item)
+    return np.ndim(value) if isinstance(value, (bool, np.bool, np.ndarray)) and np.asarray(value).dtype == bool else 1
+
+
+def _slice(item, n):
+    start, stop, step = item.indices(n)
+    count = len(range(start, stop, step))
+    return (start, count, step) if count else (0, 0, 1)
+
+
+def _place(axes):
+    """Where NumPy puts the axes of index arrays: where the arrays stand if they (and integers) are neighbours, else first."""
+    places = [k for k, a in enumerate(axes) if a.kind in ("int", "array")]
+    if places[-1] - places[0] >= len(places):
+        return 0
+    return places[0]
+
+
+def _flat_index(trace, arrays, lengths):
+    """The index along the merged axis of several index arrays, one per axis of the given lengths."""
+    flat, stride = 0, 1
+    for index, n in zip(reversed(arrays), reversed(lengths)):
+        if type(index) is Tracer:
+            bool(((index >= -n) & (index < n)).all())  # a guard: out of range it would reach another row
+            index = OPS["where"](index < 0, index + n, index)
+        else:
+            index = np.asarray(index, np.int64)
+            index = np.where(index < 0, index + n, index)
+        flat = index * stride + flat
+        stride *= n
+    return flat
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def joined(how, steps):
+    """The steps of a view of a view; an index of an index is one index."""
+    if len(how) == 1 and steps and how[0].row is INDEX and steps[0].row is INDEX:
+        return (Step(INDEX, (_compose(how[0].params[0], steps[0].params[0]),), (), how[0].shape), *steps[1:])
+    return (*how, *steps)
+
+
+def _compose(first, second):
+    """The basic index that equals x[first][second]."""
+    rest = iter(second)
+    out = []
+    for item in first:
+        if not isinstance(item, int):
+            start, _, step = item
+            item = next(rest)
+            item = start + item * step if isinstance(item, int) else (start + item[0] * step, item[1], item[2] * step) if item[1] else (0, 0, 1)
+        out.append(item)
+    return tuple(out)
+
+
+def _same(how, other):
+    return len(how) == len(other) and all((a.row, a.params, a.extra) == (b.row, b.params, b.extra) for a, b in zip(how, other))
+
+
+def _is_view(storage, result):
+    if storage.owner is None:
+        storage.owner = storage.value[...].base
+    return result.base is storage.owner or np.may_share_memory(result, storage.value)
+
+
+def _mask_assignment(x, items, v):
+    """True for x[mask] = v where the result is `where(mask, v, x)`, whatever the mask: v does not depend on how many are true."""
+    if len(items) != 1:
+        return False
+    mask = concrete(items[0])
+    if not isinstance(mask, (np.ndarray, np.bool, bool)) or np.asarray(mask).dtype != bool:
+        return False
+    extra = x.value.ndim - np.ndim(mask)
+    return x.value.shape[:np.ndim(mask)] == np.shape(mask) and (np.size(concrete(v)) == 1 or np.ndim(concrete(v)) <= extra)

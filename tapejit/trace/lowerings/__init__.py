@@ -1,0 +1,12 @@
+"""What NumPy's functions do on tracers, one file per family. Importing this package fills `LOWERINGS`.
+
+A lowering has NumPy's own signature and is composed of tape ops, operators and other NumPy functions: the derivative follows
+from that. Adding one is writing its formula in the file of its family; `common.py` holds what they share, and
+`numpy_source.py` takes NumPy's own Python code where that is the formula.
+"""
+
+from . import creation, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes
+from .coverage import covered
+from .creation import CREATION
+
+__all__ = ["CREATION", "covered", "creation", "joining", "linalg", "nondifferentiable", "order", "products", "reductions", "selection", "shapes"]

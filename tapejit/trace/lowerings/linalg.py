@@ -1,0 +1,147 @@
+"""The parts of numpy.linalg that are sums and products, and one-dimensional signal functions built the same way."""
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ...ops import OPS
+from ..tracer import lowering
+from .common import asarray, axes_of, cast, filled, host, static
+from .products import matmul
+
+
+def _root_of_sum(squares, axes, keepdims):
+    """sqrt of a sum of squares. At 0 the derivative is 0, the mean of the one-sided ones, where sqrt alone gives 0 * inf."""
+    total = np.sum(squares, axis=axes, keepdims=keepdims)
+    zero = total == 0
+    return np.where(zero, total, np.sqrt(np.where(zero, total.dtype.type(1), total)))
+
+
+@lowering(np.linalg.norm)
+def norm(x, ord=None, axis=None, keepdims=False):
+    x = asarray(x)
+    x = x if x.dtype.kind in "fc" else cast(x, np.float64)
+    if axis is None and (ord is None or x.ndim == 1 and ord == 2 or x.ndim == 2 and ord in ("f", "fro")):
+        return _root_of_sum(_squared(x), tuple(range(x.ndim)), keepdims)
+    axes = axes_of(axis, x.ndim)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, ord=2 if ord is None else ord, keepdims=keepdims)
+    if len(axes) == 2:
+        return matrix_norm_over(x, axes, "fro" if ord is None else ord, keepdims)
+    raise ValueError("Improper number of dimensions to norm.")
+
+
+def _squared(x):
+    return x * x if x.dtype.kind == "f" else x.real * x.real + x.imag * x.imag
+
+
+@lowering(np.linalg.vector_norm)
+def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+    x = asarray(x)
+    x = x if x.dtype.kind in "fc" else cast(x, np.float64)
+    axes = axes_of(axis, x.ndim)
+    if ord == 2:
+        return _root_of_sum(_squared(x), axes, keepdims)
+    size = np.abs(x)
+    if ord == np.inf or ord == -np.inf:
+        return (np.max if ord > 0 else np.min)(size, axis=axes, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(cast(x != 0, size.dtype), axis=axes, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(size, axis=axes, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"Invalid norm order '{ord}' for vectors")
+    total = np.sum(size ** ord, axis=axes, keepdims=keepdims)
+    zero = total == 0
+    return np.where(zero, total if ord > 0 else total.dtype.type(0), np.where(zero, total.dtype.type(1), total) ** (1 / ord))
+
+
+@lowering(np.linalg.matrix_norm)
+def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    x = asarray(x)
+    return matrix_norm_over(x if x.dtype.kind in "fc" else cast(x, np.float64), axes_of((-2, -1), x.ndim), ord, keepdims)
+
+
+def matrix_norm_over(x, axes, ord, keepdims):
+    if ord in ("f", "fro"):
+        return _root_of_sum(_squared(x), axes, keepdims)
+    if ord in (1, -1, np.inf, -np.inf):
+        rows, columns = axes
+        summed, chosen = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        y = (np.max if ord > 0 else np.min)(np.sum(np.abs(x), axis=summed, keepdims=True), axis=chosen, keepdims=True)
+        return y if keepdims else np.squeeze(y, axes)
+    if ord in (2, -2, "nuc"):
+        raise UnsupportedError(f"np.linalg.norm of a matrix with ord={ord!r} needs singular values, which are not traced: "
+                               "use ord='fro', 1 or np.inf")
+    raise ValueError("Invalid norm order for matrices.")
+
+
+@lowering(np.linalg.matrix_power)
+def matrix_power(a, n):
+    """Products of repeated squares."""
+    a, n = asarray(a), static(n)
+    np.linalg.matrix_power(np.empty(a.shape[:-2] + tuple(min(k, 1) if a.shape[-2] == a.shape[-1] else k for k in a.shape[-2:])), abs(n))  # NumPy's errors
+    if n < 0:
+        raise UnsupportedError("np.linalg.matrix_power with a negative power of a traced matrix needs its inverse, which is not traced")
+    if n == 0:
+        return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape).copy()
+    result = None
+    while n:
+        if n % 2:
+            result = a if result is None else matmul(result, a)
+        n //= 2
+        a = matmul(a, a) if n else a
+    return result
+
+
+# --- one-dimensional signals -----------------------------------------------------------------------------------------
+
+
+@lowering(np.convolve)
+def convolve(a, v, mode="full"):
+    """The outer product with row k moved right by k places, summed: rows one longer than the result, read as if they were not."""
+    a, v = asarray(a), asarray(v)
+    np.convolve(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
+    a, v = np.atleast_1d(a, v)
+    if len(v) > len(a):
+        a, v = v, a
+    n, k = len(a), len(v)
+    products = v[:, None] * a[None, :]
+    rows = OPS["index_set"](filled(products, (k, n + k), 0, products.dtype), products, idx=((0, k, 1), (0, n, 1)))
+    full = rows.reshape(k * (n + k))[:k * (n + k - 1)].reshape(k, n + k - 1).sum(axis=0, dtype=products.dtype)
+    if mode in ("same", 1):
+        return full[(k - 1) // 2:(k - 1) // 2 + n]
+    return full if mode in ("full", 2) else full[k - 1:n]
+
+
+@lowering(np.correlate)
+def correlate(a, v, mode="valid"):
+    a, v = np.atleast_1d(asarray(a), asarray(v))
+    np.correlate(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
+    y = convolve(a, np.conj(v[::-1]), mode)
+    return y
+
+
+@lowering(np.interp)
+def interp(x, xp, fp, left=None, right=None, period=None):
+    """The line of the interval that x falls into; constant outside."""
+    x, xp, fp = asarray(x, np.float64), asarray(xp, np.float64), asarray(fp, np.float64)
+    if period is not None:
+        if period == 0:
+            raise ValueError("period must be a non-zero value")
+        x, xp, left, right = x % abs(period), xp % abs(period), None, None
+        order = np.argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    np.interp(0.0, np.zeros(xp.shape), np.zeros(fp.shape))  # NumPy's errors
+    last = len(xp) - 1
+    place = np.clip(host(np.searchsorted, xp, x, "right") - 1, 0, max(last - 1, 0))
+    if last:
+        slope = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
+        y = fp[place] + slope[place] * (x - xp[place])
+    else:
+        y = fp[place]
+    y = np.where(x < xp[0], fp[0] if left is None else left, y)
+    y = np.where(x == xp[-1], fp[-1], y)
+    y = np.where(x > xp[-1], fp[-1] if right is None else right, y)
+    return np.where(np.isnan(x), x, y)

@@ -1,0 +1,236 @@
+"""What a function read by name while it was traced, and a generated function that says whether all of it is unchanged.
+
+In: entries, added while f runs (by `retarget.py`, which sees each name, and by `watch.py` for what it cannot see). An entry
+is a place (a global, a cell, an attribute, an item ...) and what was found there. Out: `reusable`, or `why` not; and
+`unchanged()`, about 25 ns per simple name. Identity is asked of functions, modules and objects; same type and bits of
+numbers and strings; contents of lists, dicts, sets and small arrays.
+
+A read is compared with the value it gave when it was first read: a function that changes what it reads is never reused.
+"""
+
+from __future__ import annotations
+
+import keyword
+import operator
+
+import numpy as np
+
+from ..tape.types import NAME_OF_DTYPE
+from .chance import Draws
+from .contents import PLAIN, same_items, same_value
+
+LEAVES = 1024  # values inside containers that a trace may depend on; more make it single-use
+SNAPSHOT_BYTES = 64 * 1024  # in total, of arrays whose contents are compared at each call
+
+# place -> (source of its value, the same as a function of (owner, key)); an identifier or literal key is written into the source
+_PLACES = {
+    "item": ("{o}[{k}]", lambda o, k: o[k]),
+    "attribute": ("{o}.{k}", getattr),
+    "cell": ("{o}.cell_contents", lambda o, k: o.cell_contents),
+    "function": ("{o}.{k}.__func__", lambda o, k: getattr(o, k).__func__),
+    "type": ("type({o})", lambda o, k: type(o)),
+    "items": ("[*{o}]", lambda o, k: [*o]),
+    "values": ("[*{o}.values()]", lambda o, k: [*o.values()]),
+    "bytes": ("{o}.tobytes()", lambda o, k: o.tobytes()),
+    "has item": ("({k} in {o})", lambda o, k: k in o),
+    "has attribute": ("hasattr({o}, {k})", hasattr),
+}
+_TESTS = {
+    "is": ("{e} is {v}", operator.is_),
+    "equal": ("{e} == {v}", operator.eq),
+    "same": ("((v := {e}) is {v} or same_value(v, {v}))", lambda a, b: a is b or same_value(a, b)),
+    "same items": ("same_items({e}, {v})", same_items),
+}
+
+
+class Reads:
+    """Everything one trace read by name. One belongs to an outermost trace; traces nested in it share it.
+
+    reusable     whether the trace may answer later calls at all; if not, `why` says in words
+    world        the retargeted copies of this trace (`retarget.py`), until `finish`
+    """
+
+    def __init__(self):
+        self.why = None
+        self.world = None
+        self.entries = {}  # (place, id(owner), key) -> (place, owner, key, test, expected, path)
+        self.known = {}  # id -> an object whose contents are entered already
+        self.leaves = 0
+        self.snapshot_bytes = 0
+        self.draws = Draws()
+
+    @property
+    def reusable(self):
+        return self.why is None
+
+    def refuse(self, why):
+        """Make the trace single-use; the first reason stays."""
+        if self.why is None:
+            self.why = why
+
+    # -- entries
+
+    def add(self, place, owner, key, test, expected, path):
+        """Enter what was found at a place, once: what is read first counts."""
+        self.entries.setdefault((place, id(owner), key), (place, owner, key, test, expected, path))
+
+    def value(self, place, owner, key, found, path):
+        """Enter a value that was read from a place: by type and bits if it is plain, else by identity."""
+        kind = type(found)
+        if kind is bool or found is None:
+            test = "is"
+        else:
+            test = "same" if kind in PLAIN or isinstance(found, (tuple, np.generic)) else "is"
+        self.add(place, owner, key, test, found, path)
+
+    def absent_item(self, owner, key, path):
+        """Enter that a dict has no such key: a name that was found elsewhere, or not at all."""
+        self.add("has item", owner, key, "is", False, path)
+
+    def absent_attribute(self, owner, name, path):
+        self.add("has attribute", owner, name, "is", False, path)
+
+    def first(self, thing):
+        """Whether this object's contents are to be entered now: True once."""
+        if id(thing) in self.known:
+            return False
+        self.known[id(thing)] = thing
+        return True
+
+    def function(self, function, path):
+        """Enter the parts of a function that can be replaced: its code and its defaults."""
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.add("attribute", function, name, "is", getattr(function, name), f"{path}.{name}")
+
+    def sequence(self, items, path, place="items"):
+        """Enter what a list, set or deque holds, in its order; the items' own contents are the caller's business."""
+        before = [*items]
+        if self._count(len(before), path):
+            self.add(place, items, None, "same items", before, path)
+
+    def mapping(self, dictionary, path):
+        """Enter a dict's keys, in order, and values."""
+        keys = [*dictionary]
+        if not self._count(len(keys), path):
+            return
+        plain = all(type(key) is str for key in keys)
+        self.add("items", dictionary, None, "equal" if plain else "same items", keys, path)
+        if plain and len(keys) <= 8:
+            for key in keys:
+                self.value("item", dictionary, key, dictionary[key], f"{path}[{key!r}]")
+        else:
+            self.add("values", dictionary, None, "same items", [*dictionary.values()], path)
+
+    def _count(self, leaves, path):
+        self.leaves += leaves
+        if self.leaves > LEAVES:
+            self.refuse(f"it reads containers of more than {LEAVES} values in all, {path} among them, which is too much to check at each call: "
+                        "pass them as arguments, or as arrays")
+        return self.leaves <= LEAVES
+
+    def by_reference(self, array, path):
+        """Enter an array whose contents are read anew at each call."""
+        self.add("attribute", array, "shape", "equal", array.shape, path)
+        self.add("attribute", array, "dtype", "is", array.dtype, path)
+
+    def snapshot(self, array, path):
+        """Enter an array by its contents."""
+        if not self.first(array):
+            return
+        self.by_reference(array, path)
+        if array.dtype.hasobject:
+            self.sequence(array.flat, path)
+            return
+        self.snapshot_bytes += array.nbytes
+        if self.snapshot_bytes > SNAPSHOT_BYTES:
+            self.refuse(f"it computes, outside the trace, with arrays of more than {SNAPSHOT_BYTES // 1024} KiB in all, {path} among them, which is too "
+                        "much to compare at each call: pass them as arguments")
+        else:
+            self.add("bytes", array, None, "equal", array.tobytes(), path)
+
+    def generator(self, generator, path):
+        """Notice whether this random generator is drawn from during the trace."""
+        self.draws.watch(generator, path)
+
+    # -- the end of the trace
+
+    def finish(self, trace=None):
+        """Decide whether the trace may be reused. Called once, when f has returned."""
+        self.close()
+        for place, owner, key, test, expected, path in self.entries.values():
+            try:
+                held = _TESTS[test][1](_PLACES[place][1](owner, key), expected)
+            except Exception:
+                held = False
+            if not held:
+                self.refuse(f"it changes {path}, which it reads")
+                break
+        moved = self.draws.moved()
+        if moved is not None:
+            self.refuse(f"it draws random numbers ({moved} has moved): draw them outside and pass them as arguments")
+        self.draws = None
+        self.known = None
+
+    def close(self):
+        """Let go of the retargeted copies; what f assigned in them is assigned in the originals. Also after an exception."""
+        world, self.world = self.world, None
+        if world is not None:
+            world.close()
+
+    def unchanged(self):
+        """True while everything that was read by name is as it was."""
+        if self.why is not None:
+            return False
+        self.unchanged = self.checker()
+        return self.unchanged()
+
+    def checker(self):
+        """The generated function behind `unchanged`."""
+        return _compile(list(self.entries.values()))
+
+
+def _compile(entries):
+    """One function that is True while all entries hold."""
+    names = {}  # id -> parameter name
+    constants = []
+
+    def constant(value):
+        name = names.get(id(value))
+        if name is None:
+            name = names[id(value)] = f"c{len(constants)}"
+            constants.append(value)
+        return name
+
+    tests = []
+    for place, owner, key, test, expected, path in entries:
+        o = constant(owner)
+        if place in ("attribute", "function"):
+            k = key
+        else:
+            k = repr(key) if type(key) in (str, int) else constant(key)
+        if place in ("attribute", "function") and (not key.isidentifier() or keyword.iskeyword(key)):
+            e = f"getattr({o}, {key!r})" + (".__func__" if place == "function" else "")
+        else:
+            e = _PLACES[place][0].format(o=o, k=k)
+        v = repr(expected) if expected is None or type(expected) is bool else constant(expected)
+        tests.append(_TESTS[test][0].format(e=e, v=v))
+    parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
+    source = (f"def unchanged(same_value=same_value, same_items=same_items{parameters}):\n  try:\n    return (\n      "
+              + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
+    namespace = {f"c{k}": value for k, value in enumerate(constants)}
+    namespace.update(same_value=same_value, same_items=same_items)
+    code = _codes.get(source)
+    if code is None:
+        if len(_codes) >= 256:
+            _codes.clear()
+        code = _codes[source] = compile(source, "<tapejit reads>", "exec")
+    exec(code, namespace)
+    return namespace["unchanged"]
+
+
+_codes = {}  # source -> code: siblings of a trace read the same names
+
+
+def can_be_traced(array):
+    """Whether an array can be an input of a tape."""
+    return type(array) is np.ndarray and array.dtype in NAME_OF_DTYPE and array.dtype.isnative

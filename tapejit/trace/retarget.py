@@ -1,0 +1,461 @@
+"""Retargeting: f and the Python functions that it reaches run as copies, which see tapejit's equivalents and record what they read.
+
+A copy has the same code object, so the same lines, and other globals: a dict that looks each name up in the original globals
+when it is read, notes the read, and answers with the retargeted value. Closure cells likewise. Values are retargeted by
+kind: functions and methods become copies; `numpy`, `math`, `float` and their like become equivalents (`equivalents.py`);
+modules become proxies; user classes and their instances become twins (`twins.py`); containers that hold any of these become
+copies of themselves; large arrays become tracers, read by reference. Everything else stays what it is and is watched
+(`watch.py`). Originals are not touched, nothing global is changed, other threads see nothing.
+
+In: `retarget(f, reads)` while a trace is active. Out: the copy, and entries in `reads`. Assignments to globals and to
+variables of enclosing functions go to the copies and are repeated on the originals when the trace ends.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import functools
+import types
+
+import numpy as np
+
+from .chance import IMPURE
+from .contents import FIXED, PLAIN
+from .equivalents import EQUIVALENTS
+from .library import is_library
+from .reads import can_be_traced
+from .recorder import current_trace
+from .tracer import Tracer
+from .twins import Twins
+from .watch import watch
+
+BY_REFERENCE_BYTES = 1024  # smaller arrays are compared by content at each call, and fold into the tape as constants
+
+_ABSENT = object()
+
+
+def retarget(value, reads):
+    """A copy of a function (or of any value that leads to functions) that runs in the traced world of `reads`."""
+    return world_of(reads).value(value, getattr(value, "__name__", None) or f"a {type(value).__name__}")
+
+
+def adopt(arguments, reads):
+    """Let the dataclass instances among freshly built arguments, in any containers, run retargeted methods."""
+    world_of(reads).twins.adopt(arguments)
+
+
+def release(result, reads):
+    """What f returned, with originals in place of the copies and twins that it holds."""
+    return result if reads.world is None else reads.world.release(result)
+
+
+def world_of(reads):
+    if reads.world is None:
+        reads.world = World(reads)
+    return reads.world
+
+
+class World:
+    """The retargeted copies of one trace, each made once."""
+
+    def __init__(self, reads):
+        self.reads = reads
+        trace = current_trace()
+        self.trace = next((outer for outer in trace.stack if outer.reads is reads), None) if trace is not None else None
+        self.known = {}  # id -> (original, its retargeted value)
+        self.originals = {}  # id of a copy -> (copy, original)
+        self.modules = {}  # id of a globals dict -> (globals, their TracedGlobals or None for a library)
+        self.cells = {}  # id of a cell -> (cell, new cell, what it was given)
+        self.copies = []  # (original container, its copy, what the copy was given): lists and dicts
+        self.twins = Twins(self)
+
+    # -- values
+
+    def value(self, value, path):
+        """The retargeted form of a value. The place it was read from is entered by the caller."""
+        kind = type(value)
+        if kind in PLAIN or kind is Tracer:
+            return value
+        known = self.known.get(id(value))
+        if known is not None:
+            return known[1]
+        equivalent = EQUIVALENTS.get(id(value))
+        if equivalent is not None:
+            return self._learn(value, equivalent[1])
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            return handler(self, value, path)
+        if isinstance(value, type):
+            return self.twins.of_class(value, path)
+        if isinstance(value, types.ModuleType):
+            return self.module(value, path)
+        if isinstance(value, tuple) and hasattr(kind, "_make"):
+            return self.named_tuple(value, path)
+        if self.twins.can_stand_in_for(value):
+            return self.twins.of_instance(value, path)
+        return self.as_it_is(value, path)
+
+    def _learn(self, original, value):
+        self.known[id(original)] = original, value
+        if value is not original:
+            self.originals[id(value)] = value, original
+        return value
+
+    def as_it_is(self, value, path):
+        """A value that is not copied: all that can be read through it is watched."""
+        if isinstance(value, FIXED) and getattr(value, "__self__", None) is None and id(value) not in IMPURE:
+            return value
+        return self._learn(value, watch(self.reads, value, path))
+
+    # -- functions
+
+    def is_library(self, names):
+        return self.globals_of(names) is None
+
+    def globals_of(self, names):
+        """The TracedGlobals over a module's globals; None for a library's."""
+        known = self.modules.get(id(names))
+        if known is None:
+            known = self.modules[id(names)] = names, None if is_library(names) else TracedGlobals(self, names)
+        return known[1]
+
+    def function(self, function, path):
+        names = function.__globals__
+        if type(names) is TracedGlobals:
+            return function  # made by a copy, or a copy
+        traced = self.globals_of(names)
+        closure = function.__closure__
+        if traced is None:
+            if not closure:
+                return self._learn(function, function)
+            traced = names  # a library's decorator around the user's function
+        else:
+            self._preset(traced, function.__code__)
+        cells = tuple([self.cell(cell) for cell in closure]) if closure else None
+        copy = types.FunctionType(function.__code__, traced, function.__name__, None, cells)
+        self._learn(function, copy)
+        reads = self.reads
+        reads.function(function, path)
+        if closure:
+            for name, cell in zip(function.__code__.co_freevars, closure):
+                self._fill(cell, f"the variable {name!r} of {path}")
+        if function.__defaults__:
+            copy.__defaults__ = self.value(function.__defaults__, f"the defaults of {path}")
+        if function.__kwdefaults__:
+            copy.__kwdefaults__ = self.value(function.__kwdefaults__, f"the defaults of {path}")
+        copy.__qualname__ = function.__qualname__
+        attributes = vars(function)
+        if attributes:
+            copy.__dict__ = self.value(attributes, path)
+        return copy
+
+    def _preset(self, traced, code):
+        """Class bodies look names up in the dict itself: give it those that they name."""
+        for constant in code.co_consts:
+            if type(constant) is types.CodeType:
+                if not constant.co_flags & 1:
+                    traced.preset(constant.co_names)
+                self._preset(traced, constant)
+
+    def cell(self, cell):
+        """The cell in a copy's closure: the same one while nothing in it needs to be retargeted, else a new one, to be filled."""
+        known = self.cells.get(id(cell))
+        if known is None:
+            try:
+                same = type(cell.cell_contents) in PLAIN or type(cell.cell_contents) is Tracer
+            except ValueError:
+                same = True
+            known = self.cells[id(cell)] = [cell, cell if same else types.CellType(), _ABSENT]
+        return known[1]
+
+    def _fill(self, cell, path):
+        known = self.cells[id(cell)]
+        if known[2] is not _ABSENT:
+            return
+        try:
+            found = cell.cell_contents
+        except ValueError:
+            known[2] = None
+            return
+        known[2] = found
+        self.reads.value("cell", cell, None, found, path)
+        if known[1] is not cell:
+            if not self.twins.fill_later(found, known):
+                known[2] = known[1].cell_contents = self.value(found, path)
+
+    def method(self, method, path):
+        function = self.value(method.__func__, path)
+        bound = self.value(method.__self__, f"the object of {path}")
+        if function is method.__func__ and bound is method.__self__:
+            return method
+        copy = types.MethodType(function, bound)
+        self.known[id(method)] = method, copy
+        self.originals[id(copy)] = copy, method
+        return copy
+
+    def partial(self, partial, path):
+        parts = self.value(partial.func, path), self.value(partial.args, path), self.value(partial.keywords, path)
+        if parts[0] is partial.func and parts[1] is partial.args and parts[2] is partial.keywords:
+            return self._learn(partial, partial)
+        return self._learn(partial, functools.partial(parts[0], *parts[1], **parts[2]))
+
+    def cached(self, function, path):
+        """lru_cache: the function behind it, with a cache of its own for calls without traced values."""
+        copy = self.value(function.__wrapped__, path)
+        if copy is function.__wrapped__:
+            return self._learn(function, function)
+        remembered = functools.lru_cache(**function.cache_parameters() | {"maxsize": None})(copy)
+
+        @functools.wraps(copy)
+        def call(*args, **kwargs):
+            if any(type(a) is Tracer for a in (*args, *kwargs.values())):
+                return copy(*args, **kwargs)
+            return remembered(*args, **kwargs)
+
+        return self._learn(function, call)
+
+    # -- containers: copied when something in them has to be
+
+    def list(self, items, path):
+        self._learn(items, items)
+        self.reads.sequence(items, path)
+        new = self._visit(items, path)
+        if all(a is b for a, b in zip(new, items)):
+            return items
+        self.copies.append((items, new, [*new]))
+        return self._learn(items, new)
+
+    def tuple(self, items, path):
+        new = self._visit(items, path)
+        return self._learn(items, items if all(a is b for a, b in zip(new, items)) else tuple(new))
+
+    def named_tuple(self, items, path):
+        new = self._visit(items, path)
+        if all(a is b for a, b in zip(new, items)):
+            return self.as_it_is(items, path)
+        return self._learn(items, type(items)._make(new))
+
+    def _visit(self, items, path):
+        return [self.value(item, f"{path}[{k}]") for k, item in enumerate(items)] if self.reads.reusable else [*items]
+
+    def dict(self, items, path):
+        self._learn(items, items)
+        self.reads.mapping(items, path)
+        if not self.reads.reusable:
+            return items
+        keys = [self.value(key, f"a key of {path}") for key in items]
+        values = [self.value(item, f"{path}[{key!r:.40}]") for key, item in items.items()]
+        if all(a is b for a, b in zip(keys, items)) and all(a is b for a, b in zip(values, items.values())):
+            return items
+        new = dict(zip(keys, values))
+        if type(items) is collections.defaultdict:
+            new = collections.defaultdict(self.value(items.default_factory, path), new)
+        elif type(items) is collections.OrderedDict:
+            new = collections.OrderedDict(new)
+        self.copies.append((items, new, dict(new)))
+        return self._learn(items, new)
+
+    # -- arrays and modules
+
+    def array(self, array, path):
+        if array.nbytes > BY_REFERENCE_BYTES and self.trace is not None and can_be_traced(array):
+            self.reads.by_reference(array, path)
+            return self._learn(array, self.trace.capture(array))
+        return self._learn(array, watch(self.reads, array, path))
+
+    def module(self, module, path):
+        return self._learn(module, ModuleProxy(self, module))
+
+    def imported(self, name, globals=None, locals=None, fromlist=(), level=0):
+        """What `import` does in a copy."""
+        if level:  # relative to the package of the original
+            globals = getattr(globals, "original", globals)
+        return self.value(builtins.__import__(name, globals, locals, fromlist, level), name)
+
+    # -- the end
+
+    def release(self, value):
+        """A value with originals in place of copies and twins."""
+        kind = type(value)
+        if kind is Tracer or kind in PLAIN:
+            return value
+        if kind in (list, tuple):
+            new = [self.release(item) for item in value]
+            return value if all(a is b for a, b in zip(new, value)) and id(value) not in self.originals else kind(new)
+        if isinstance(value, tuple) and hasattr(kind, "_make"):
+            return kind._make([self.release(item) for item in value])
+        if kind is dict:
+            new = {self.release(key): self.release(item) for key, item in value.items()}
+            return value if all(new[key] is item for key, item in value.items() if key in new) and len(new) == len(value) else new
+        known = self.originals.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
+        return self.twins.release(value)
+
+    def close(self):
+        """Repeat on the originals what f assigned: globals, variables of enclosing functions, attributes, items."""
+        for _, traced in self.modules.values():
+            if traced is not None:
+                traced.close()
+        for cell, new, given in self.cells.values():
+            try:
+                found = new.cell_contents
+            except ValueError:
+                continue
+            if new is not cell and found is not given:
+                cell.cell_contents = self.settled(found)
+                self.reads.refuse("it assigns a variable of the function around it")
+            elif type(found) is Tracer and found is not given:
+                cell.cell_contents = self.settled(found)
+        for items, copy, given in self.copies:
+            if copy != given if isinstance(copy, dict) else not _same_objects(copy, given):
+                new = self.release(copy)
+                items.clear()
+                (items.update if isinstance(items, dict) else items.extend)(new)
+                self.reads.refuse("it changes a list or dict that it reads")
+        self.twins.close()
+        self.known = self.originals = self.cells = {}
+        self.copies = []
+
+    def settled(self, value):
+        """What is left of a value when the trace is over: what a tracer stands for, the original of a copy."""
+        if type(value) is Tracer:
+            found = value.value
+            return found.copy() if isinstance(found, np.ndarray) else found
+        return self.release(value)
+
+
+def _same_objects(items, before):
+    return len(items) == len(before) and all(a is b for a, b in zip(items, before))
+
+
+class TracedGlobals(dict):
+    """The globals of a module's copies: each name is looked up in the original globals when it is read, noted and retargeted.
+
+    Holds, itself, only what the copies assign, and what class bodies need.
+    """
+
+    __slots__ = ("world", "original", "seen", "given")
+
+    def __init__(self, world, original):
+        self.world = world
+        self.original = original
+        self.seen = {}  # name -> (value that was found, its retargeted value)
+        outside = original.get("__builtins__", builtins)
+        outside = outside if isinstance(outside, dict) else vars(outside)
+        self["__builtins__"] = {**outside, "__import__": world.imported}
+        for name in ("__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__warningregistry__"):
+            if name in original:
+                self[name] = original[name]
+        self.given = {}
+
+    def __missing__(self, name):
+        found = self.original.get(name, _ABSENT)
+        seen = self.seen.get(name)
+        if seen is not None and seen[0] is found:
+            return seen[1]
+        return self._read(name, found)
+
+    def _read(self, name, found):
+        world = self.world
+        path = f"the global {name!r} of {self.original.get('__name__', '?')}"
+        if found is _ABSENT:
+            found_outside = self["__builtins__"].get(name, _ABSENT)
+            world.reads.absent_item(self.original, name, path)
+            if found_outside is _ABSENT:
+                raise KeyError(name)
+            if name in ("eval", "exec"):
+                self.preset([*self.original])
+                world.reads.refuse(f"it calls {name}, and what that reads cannot be seen")
+            value = world.value(found_outside, name)
+        else:
+            world.reads.value("item", self.original, name, found, path)
+            value = world.value(found, path)
+        self.seen[name] = found, value
+        return value
+
+    def attribute(self, name):
+        """The retargeted value of a name of the module; KeyError when it has none."""
+        if dict.__contains__(self, name) and name != "__builtins__":
+            return dict.__getitem__(self, name)
+        if name not in self.original:
+            raise KeyError(name)
+        return self.__missing__(name)
+
+    def preset(self, names):
+        """Put names into the dict itself, for code that does not ask `__missing__`."""
+        for name in names:
+            if name in self.original and not dict.__contains__(self, name):
+                self.given[name] = self.__missing__(name)
+                self[name] = self.given[name]
+
+    def get(self, name, default=None):
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __contains__(self, name):
+        return dict.__contains__(self, name) or name in self.original
+
+    def close(self):
+        """Assign in the original globals what copies assigned here."""
+        for name, value in self.items():
+            if name.startswith("__") and name.endswith("__"):
+                self.original.setdefault(name, value)
+            elif self.given.get(name, _ABSENT) is not value:
+                self.original[name] = self.world.settled(value)
+                self.world.reads.refuse(f"it assigns the global {name!r} of {self.original.get('__name__', '?')}")
+
+
+class ModuleProxy:
+    """A module whose attributes are retargeted, and noted if it is the user's. Assignments go to the module."""
+
+    __slots__ = ("_world", "_module")
+
+    def __init__(self, world, module):
+        object.__setattr__(self, "_world", world)
+        object.__setattr__(self, "_module", module)
+
+    @property
+    def __class__(self):
+        return types.ModuleType
+
+    def __getattr__(self, name):
+        world, module = self._world, self._module
+        names = world.globals_of(vars(module))
+        if name.startswith("__") and name.endswith("__"):
+            return getattr(module, name)
+        if names is None:
+            return world.value(getattr(module, name), f"{module.__name__}.{name}")
+        try:
+            return names.attribute(name)
+        except KeyError:
+            world.reads.absent_item(names.original, name, f"{module.__name__}.{name}")
+            return world.value(getattr(module, name), f"{module.__name__}.{name}")
+
+    def __setattr__(self, name, value):
+        setattr(self._module, name, self._world.settled(value))
+        self._world.reads.refuse(f"it assigns {self._module.__name__}.{name}")
+
+    def __dir__(self):
+        return dir(self._module)
+
+    def __repr__(self):
+        return repr(self._module)
+
+
+_HANDLERS = {
+    types.FunctionType: World.function,
+    types.MethodType: World.method,
+    types.ModuleType: World.module,
+    functools.partial: World.partial,
+    functools._lru_cache_wrapper: World.cached,
+    list: World.list,
+    tuple: World.tuple,
+    dict: World.dict,
+    collections.OrderedDict: World.dict,
+    collections.defaultdict: World.dict,
+    np.ndarray: World.array,
+}

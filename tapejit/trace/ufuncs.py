@@ -1,0 +1,247 @@
+"""NumPy's two hooks on tracers: `__array_ufunc__` (ufuncs and their methods) and `__array_function__` (everything else).
+
+A ufunc call is computed by NumPy from the user's line and recorded as the table's row for it. `out=` writes into a traced
+array, `where=` becomes a `where` record. Reductions and running ones go to the functions that name them (np.sum for
+add.reduce); for other ufuncs they are unrolled along the axis. Functions go to what is registered in `LOWERINGS`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import TracingError, UnsupportedError
+from ..ops import OPS, Type
+from .assemble import assemble
+from .attributes import unsupported
+from .elementwise import kind_of, loop_of, name_of, record
+from .recorder import innermost
+from .tracer import LOWERINGS, Tracer, array, concrete, members, traced
+from .views import stretched, writable, write
+
+REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any}
+ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+# What only reads types and shapes is answered from the concrete values.
+METADATA = frozenset((np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type, np.min_scalar_type,
+                      np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string))
+
+
+def array_ufunc(x, ufunc, method, *inputs, **kwargs):
+    """Tracer.__array_ufunc__: `method` is __call__, reduce, accumulate, reduceat, outer or at."""
+    for operand in inputs:
+        if type(operand) is not Tracer and not isinstance(operand, (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)):
+            if getattr(type(operand), "__array_ufunc__", None) is not None:
+                return NotImplemented
+    return METHODS[method](ufunc, *inputs, **kwargs)
+
+
+def array_function(x, function, types, args, kwargs):
+    """Tracer.__array_function__."""
+    lowered = LOWERINGS.get(function)
+    if lowered is not None:
+        return lowered(*args, **kwargs)
+    if function in METADATA:
+        return function(*[_plain(a) for a in args], **{name: _plain(a) for name, a in kwargs.items()})
+    raise unsupported(innermost(_tracers(args) + _tracers(tuple(kwargs.values()))) or x._trace, function)
+
+
+def _plain(value):
+    return type(value)(map(_plain, value)) if isinstance(value, (list, tuple)) and type(value) is not Tracer else concrete(value)
+
+
+def _tracers(values):
+    found = []
+    for value in values:
+        if type(value) is Tracer:
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found.extend(_tracers(value))
+    return found
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, signature=None, sig=None, order="K", subok=True):
+    """ufunc(*inputs, ...)."""
+    if ufunc in LOWERINGS:
+        given = {"out": out, "where": where, "casting": casting, "dtype": dtype, "signature": signature or sig, "order": order, "subok": subok}
+        return LOWERINGS[ufunc](*inputs, **{name: value for name, value in given.items() if value is not DEFAULTS[name]})
+    if ufunc.signature is not None or ufunc.nout != 1:
+        raise unsupported(innermost(inputs), ufunc)
+    inputs, out = list(inputs[:ufunc.nin]), out if out is not None else inputs[ufunc.nin:] or None
+    inputs = [assemble(o) if isinstance(o, (list, tuple)) and type(o) is not Tracer else o for o in inputs]
+    target = out[0] if isinstance(out, tuple) else out
+    trace = innermost((*inputs, target, where))
+    signature = signature or sig or (None if dtype is None else (None,) * ufunc.nin + (np.dtype(dtype),))
+    values = [concrete(o) for o in inputs]
+    if not all(isinstance(v, (np.ndarray, np.generic, bool, int, float, complex)) for v in values):
+        return NotImplemented
+    if target is not None:
+        _check_target(trace, ufunc, target)
+        writable(target, trace)
+    options = {"casting": casting, "order": order}
+    if signature is not None:
+        options["signature"] = signature
+    mask = concrete(where)
+    if target is not None:
+        trace.call(ufunc, *values, out=target.value, where=mask, **options)
+        result = target.value
+    elif mask is True:
+        result = trace.call(ufunc, *values, **options)
+    else:
+        shape = np.broadcast_shapes(np.shape(mask), *map(np.shape, values))
+        result = np.zeros(shape, ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), signature=signature, casting="unsafe")[-1])
+        trace.call(ufunc, *values, out=result, where=mask, **options)
+    loop = loop_of(ufunc, values, signature)
+    if loop[-1] is None:
+        trace.type_of(result)
+    id = record(trace, ufunc, inputs, values, result, loop)
+    if where is not True:
+        otherwise = target if target is not None else np.zeros((), result.dtype)
+        shape = np.shape(result)
+        type = Type(name_of(result), shape)
+        id = trace.emit(OPS["where"], (trace.lift(where, "bool"), trace.cast(id, type.dtype), trace.lift(otherwise, type.dtype)))
+        if trace.builder.type_of(id).shape != shape:
+            id = trace.emit(OPS["broadcast"], (id,), (shape,))
+    if target is None:
+        return traced(trace, result, id)
+    if trace.builder.type_of(id).shape != result.shape:
+        id = trace.emit(OPS["broadcast"], (id,), (result.shape,))
+    write(target, id)
+    return target
+
+
+DEFAULTS = {"out": None, "where": True, "casting": "same_kind", "dtype": None, "signature": None, "order": "K", "subok": True}
+
+
+def _kind(value):
+    kind = kind_of(value)
+    return np.dtype(bool) if kind is bool else kind
+
+
+def _check_target(trace, ufunc, target):
+    if type(target) is Tracer and isinstance(target.value, np.ndarray):
+        return
+    if isinstance(target, np.ndarray):
+        raise TracingError(
+            f"at {trace.here()}, {ufunc.__name__} writes a traced value into a plain NumPy array (out= or an in-place operator): "
+            "make the array inside the traced function, by np.zeros, np.empty or np.array")
+    raise TypeError("return arrays must be of ArrayType")
+
+
+# --- reductions ------------------------------------------------------------------------------------------------------
+
+
+def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, **rest):
+    """ufunc.reduce: np.sum and friends where one names it, else the ufunc applied along the axis, element by element."""
+    out = out[0] if isinstance(out, tuple) else out
+    given = {name: value for name, value in rest.items() if not (value is True or value is np._NoValue)}
+    if ufunc in REDUCTIONS and REDUCTIONS[ufunc] in LOWERINGS:
+        if dtype is not None and ufunc in (np.add, np.multiply):
+            given["dtype"] = dtype
+        return LOWERINGS[REDUCTIONS[ufunc]](a, axis=axis, out=out, keepdims=keepdims, **given)
+    a = assemble(a) if type(a) is not Tracer else a
+    if given or dtype is not None or out is not None or ufunc.nin != 2:
+        raise _unsupported_form(a, ufunc, "reduce")
+    ufunc.reduce(np.broadcast_to(np.ones((), a.dtype), a.shape), axis=axis)  # NumPy's errors
+    axes = range(a.ndim) if axis is None else sorted(k % a.ndim for k in np.atleast_1d(axis))
+    result = a
+    for k in reversed(axes):
+        slices = _along(result, k)
+        result = slices[0]
+        for item in slices[1:]:
+            result = ufunc(result, item)
+    if keepdims:
+        result = result.reshape(tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
+    return result
+
+
+def accumulate(ufunc, a, axis=0, dtype=None, out=None):
+    """ufunc.accumulate."""
+    out = out[0] if isinstance(out, tuple) else out
+    if ufunc in ACCUMULATIONS and ACCUMULATIONS[ufunc] in LOWERINGS:
+        return LOWERINGS[ACCUMULATIONS[ufunc]](a, axis=axis, dtype=dtype, out=out)
+    a = assemble(a) if type(a) is not Tracer else a
+    if dtype is not None or out is not None or ufunc.nin != 2:
+        raise _unsupported_form(a, ufunc, "accumulate")
+    ufunc.accumulate(np.ones(a.shape, a.dtype), axis=axis)  # NumPy's errors
+    items = _along(a, axis % a.ndim)
+    for k in range(1, len(items)):
+        items[k] = ufunc(items[k - 1], items[k])
+    return LOWERINGS[np.stack](items, axis=axis) if items else a.copy()
+
+
+def reduceat(ufunc, a, indices, axis=0, dtype=None, out=None):
+    """ufunc.reduceat: one reduction per stretch between the indices, which are fixed."""
+    a = assemble(a) if type(a) is not Tracer else a
+    indices = [int(i) for i in indices]
+    if dtype is not None or out is not None:
+        raise _unsupported_form(a, ufunc, "reduceat")
+    ufunc.reduceat(np.ones(a.shape, a.dtype), indices, axis=axis)  # NumPy's errors
+    axis %= a.ndim
+    before = (slice(None),) * axis
+    pieces = []
+    for start, stop in zip(indices, indices[1:] + [a.shape[axis]]):
+        pieces.append(reduce(ufunc, a[before + (slice(start, stop),)], axis=axis) if start < stop else a[before + (start,)])
+    return LOWERINGS[np.stack](pieces, axis=axis)
+
+
+def outer(ufunc, a, b, **kwargs):
+    """ufunc.outer: every element of a with every element of b."""
+    a, b = (assemble(o) if isinstance(o, (list, tuple)) and type(o) is not Tracer else o for o in (a, b))
+    n = np.ndim(concrete(b))
+    if n and np.ndim(concrete(a)):
+        a = a[(...,) + (None,) * n]
+    return ufunc(a, b, **kwargs)
+
+
+def at(ufunc, a, indices, *operands):
+    """ufunc.at: in place and unbuffered, so that repeated indices count each time."""
+    if type(a) is not Tracer or not isinstance(a.value, np.ndarray):
+        raise TracingError(
+            f"at {innermost((*operands, indices)).here()}, {ufunc.__name__}.at writes traced values into a plain NumPy array: "
+            "make the array inside the traced function, by np.zeros, np.empty or np.array")
+    places = array(a._trace, np.arange(a.size).reshape(a.shape), a._trace.lift(np.arange(a.size).reshape(a.shape)))[indices]
+    flat = np.ravel(concrete(places))
+    if type(places) is Tracer:
+        places._trace.guard(places, np.array(places.value))
+    shape = np.shape(concrete(places))
+    operands = [stretch(a._trace, o, shape) for o in operands]
+    whole = a.reshape(-1).copy()
+    for chosen in _rounds(flat):
+        where = flat[chosen]
+        whole[where] = ufunc(whole[where], *[o[chosen] for o in operands]).astype(a.dtype)
+    a[...] = whole.reshape(a.shape)
+
+
+def stretch(trace, operand, shape):
+    """An operand of ufunc.at, one element per index."""
+    value = np.broadcast_to(concrete(operand), shape).reshape(-1)
+    if type(operand) is not Tracer:
+        return value
+    trace = operand._trace
+    id = stretched(trace, operand, None, shape)
+    return array(trace, value.copy(), trace.emit(OPS["reshape"], (id,), ((value.size,),)))
+
+
+def _rounds(flat):
+    """Positions in `flat` grouped so that no index occurs twice in a group; the groups in order are each index's occurrences."""
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    first = np.searchsorted(ordered, ordered)
+    rank = np.arange(len(flat)) - first
+    return [order[rank == k] for k in range(rank.max() + 1)] if len(flat) else []
+
+
+def _along(a, axis):
+    return [a[(slice(None),) * axis + (k,)] for k in range(a.shape[axis])]
+
+
+def _unsupported_form(a, ufunc, method):
+    return UnsupportedError(
+        f"at {innermost((a,)).here()}, {ufunc.__name__}.{method} of a traced array is supported with axis and keepdims only: "
+        "apply dtype, out, initial or where in a step of their own")
+
+
+METHODS = {"__call__": call, "reduce": reduce, "accumulate": accumulate, "reduceat": reduceat, "outer": outer, "at": at}
+members({"__array_ufunc__": array_ufunc, "__array_function__": array_function})

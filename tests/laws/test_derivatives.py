@@ -1,0 +1,157 @@
+"""Laws of the derivative of every row: forward mode agrees with finite differences, reverse mode is the transpose of
+forward mode, and both hold again for the derivative of the derivative. Zero-dimensional, empty and broadcast operands too."""
+
+import numpy as np
+import pytest
+
+from laws.samples import CASES, SMOOTH, STRUCTURAL, cases, domains, draw, hessian_vector, is_float, jvp, tape_of, vjp
+from tapejit.ops import OPS
+from tapejit.passes import reverse
+from tapejit.tape import Builder, interpret, type_of
+
+DIFFERENTIABLE = [row.name for row in STRUCTURAL if row.differentiable]
+SHAPES = {0: [()], 1: [(), (4,), (2, 3), (0,), (1,)], 2: [((), ()), ((4,), (4,)), ((3, 1), (1, 4)), ((2, 3), ()), ((3,), (2, 1, 3)), ((0,), (1,))],
+          3: [((), (), ()), ((4,), (4,), (4,)), ((3, 1), (4,), ()), ((1,), (0,), (1,))]}
+
+
+def samples(name, rng, dtype="f64"):
+    """(operands, params) of a row: drawn in every shape for elementwise rows, its cases for the others."""
+    row = OPS[name]
+    if row.kind != "elementwise":
+        yield from cases(row, rng, dtype)
+        return
+    for shapes in SHAPES[row.arity]:
+        shapes = (shapes,) if row.arity == 1 else shapes
+        operands = [draw(rng, domain, shape, dtype) for domain, shape in zip(domains(row), shapes)]
+        while name in ("remainder", "fmod") and at_a_jump(*operands):
+            operands = [draw(rng, domain, shape, dtype) for domain, shape in zip(domains(row), shapes)]
+        yield operands, {}
+
+
+def at_a_jump(a, b):
+    """Whether a quotient is so near to an integer that differences would step over the jump."""
+    return bool(np.any(np.abs(a / b - np.rint(a / b)) < 0.02))
+
+
+def value(row, operands, params):
+    return interpret(tape_of(row, operands, params).tape, operands)[0]
+
+
+def directions(rng, operands):
+    return [np.asarray(rng.standard_normal(x.shape)).astype(x.dtype) for x in operands if is_float(x)]
+
+
+def moved(operands, dots, step):
+    """The operands moved by step along the tangents of the floating ones."""
+    given = iter(dots)
+    return [x + step * next(given) if is_float(x) else x for x in operands]
+
+
+def along(function, operands, dots, step=1e-4):
+    """The directional derivative of a list of arrays by differences of sixth order: about 11 digits, a kink must be 1e-3 away."""
+    weights = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
+    total = None
+    for k, weight in weights.items():
+        ahead, behind = function(moved(operands, dots, k * step)), function(moved(operands, dots, -k * step))
+        term = [weight * (a - b) / step for a, b in zip(ahead, behind)]
+        total = term if total is None else [t + u for t, u in zip(total, term)]
+    return total
+
+
+def assert_close(found, expected, tolerance):
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    scale = np.max(np.abs(expected), initial=1.0)
+    assert np.max(np.abs(found - expected), initial=0.0) <= tolerance * scale
+
+
+def float_result(row, operands, params):
+    return is_float(value(row, operands, params))
+
+
+ALL = [row.name for row in SMOOTH] + DIFFERENTIABLE
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_forward_mode_agrees_with_differences(name, rng):
+    """The tangent of a row is the limit of differences of its value, in every operand shape."""
+    row = OPS[name]
+    for operands, params in samples(name, rng):
+        if not float_result(row, operands, params):
+            continue
+        dots = directions(rng, operands)
+        if name == "cast" and params["dtype"] == "f32":
+            assert_close(jvp(row, operands, dots, params), dots[0].astype(np.float32), 0)
+            continue
+        (expected,) = along(lambda at: [value(row, at, params)], operands, dots)
+        assert_close(jvp(row, operands, dots, params), expected, 3e-9)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_reverse_mode_is_the_transpose_of_forward_mode(name, rng):
+    """<w, J v> == <J' w, v> to 12 digits, and cotangents have the shapes and dtypes of their operands."""
+    row = OPS[name]
+    for operands, params in samples(name, rng):
+        y = value(row, operands, params)
+        if not is_float(y) or name == "cast" and params["dtype"] == "f32":
+            continue
+        dots, w = directions(rng, operands), rng.standard_normal(y.shape)
+        tangent, bars = jvp(row, operands, dots, params), vjp(row, operands, w, params)
+        assert [(b.shape, b.dtype) for b in bars] == [(v.shape, v.dtype) for v in dots]
+        left, right = np.sum(w * tangent), sum(np.sum(b * v) for b, v in zip(bars, dots))
+        size = np.sum(np.abs(w * tangent)) + sum(np.sum(np.abs(b * v)) for b, v in zip(bars, dots))
+        assert abs(left - right) <= 1e-12 * max(size, 1.0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_second_order_agrees_with_differences_of_first_order(name, rng):
+    """Forward over reverse is the derivative of the reverse mode, so that derivatives compose."""
+    row = OPS[name]
+    for operands, params in samples(name, rng):
+        y = value(row, operands, params)
+        if not is_float(y) or name == "cast" and params["dtype"] == "f32":
+            continue
+        dots, w = directions(rng, operands), rng.standard_normal(y.shape)
+        expected = along(lambda at: vjp(row, at, w, params), operands, dots)
+        for found, truth in zip(hessian_vector(row, operands, dots, w, params), expected, strict=True):
+            assert_close(found, truth, 1e-7)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_single_precision_follows_double_precision(name, rng):
+    """In float32, values, tangents and cotangents are float32, and agree with those of float64 to single precision."""
+    row = OPS[name]
+    for operands, params in samples(name, rng, "f32"):
+        if name == "cast" or not float_result(row, operands, params):
+            continue
+        wide = [x.astype(np.float64) if is_float(x) else x for x in operands]
+        dots = directions(rng, operands)
+        y, tangent = value(row, operands, params), jvp(row, operands, dots, params)
+        w = rng.standard_normal(y.shape).astype(np.float32)
+        bars = vjp(row, operands, w, params)
+        assert {y.dtype, tangent.dtype, *(b.dtype for b in bars)} == {np.dtype(np.float32)}
+        assert_close(tangent, jvp(row, wide, [v.astype(np.float64) for v in dots], params), 2e-5)
+        for found, truth in zip(bars, vjp(row, wide, w.astype(np.float64), params), strict=True):
+            assert_close(found, truth, 2e-5)
+
+
+def test_every_structural_row_has_a_case():
+    """No row escapes the laws: each row that is not elementwise has operands to be tested on."""
+    assert {row.name for row in STRUCTURAL} == set(CASES)
+
+
+@pytest.mark.parametrize("name", [row.name for row in STRUCTURAL if not row.differentiable])
+def test_rows_without_a_derivative_give_integers_or_bools(name, rng):
+    """What has no derivative could not carry one: its result is an index or a truth value."""
+    for operands, params in cases(OPS[name], rng):
+        assert value(OPS[name], operands, params).dtype.kind in "ib"
+
+
+def test_repeated_operands_add_up(rng):
+    """x * x: both places of the same operand contribute."""
+    x = rng.standard_normal(3)
+    builder = Builder()
+    id = builder.input(type_of(x), "x")
+    y = OPS["multiply"](builder.expr(id), builder.expr(id))
+    builder.tape.outputs = reverse(builder, {y.id: builder.constant(np.ones(3))}, [id])
+    assert np.array_equal(interpret(builder.tape, [x])[0], 2 * x)

@@ -1,0 +1,161 @@
+"""The kernel computes what the reference interpreter computes, row by row: every native dtype, edge values in every
+combination, broadcasting, 0-d, empty and long operands, strided and reversed ones."""
+
+import numpy as np
+import pytest
+
+from laws.random_tapes import RandomTape
+from laws.samples import CASES, ELEMENTWISE, cases, domains, draw, edge_operands, tape_of
+from tapejit.kernel import compile_tape
+from tapejit.ops import OPS, ROWS
+from tapejit.ops.table import Type
+from tapejit.tape import Builder, interpret, type_of
+from tapejit.tape.text import print_tape
+from tapejit.tape.types import DTYPE_OF_NAME
+
+EXACT = {"add", "subtract", "multiply", "divide", "negative", "positive", "square", "reciprocal", "zero_mul", "sqrt", "where", "share", "maximum", "minimum",
+         "fmax", "fmin", "sign", "absolute", "copysign", "heaviside", "floor", "ceil", "trunc", "rint", "floor_divide", "remainder", "fmod"}
+ULPS = 4.0
+
+
+def run(tape, inputs):
+    """The outputs of a tape, computed by the kernel."""
+    program = compile_tape(tape)
+    outputs = [np.empty(tape.type_of(id).shape, DTYPE_OF_NAME[tape.type_of(id).dtype]) for id in tape.outputs]
+    program.run([np.ascontiguousarray(x) for x in inputs], outputs)
+    return outputs
+
+
+def ulps_apart(found, expected):
+    """How many floats lie between two arrays, element by element; 0 for two NaNs, inf for a NaN against a number."""
+    kind = np.int32 if found.dtype == np.float32 else np.int64
+    lowest = np.iinfo(kind).min
+
+    def order(x):
+        bits = np.ascontiguousarray(x).view(kind).reshape(x.shape)
+        return np.where(bits < 0, lowest - bits, bits).astype(np.float64) if kind is np.int32 else np.where(bits < 0, lowest - bits, bits)
+
+    a, b = order(found), order(expected)
+    apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    near = np.sign(a) == np.sign(b)
+    apart = np.where(near, np.abs(np.where(near, a - b, 0)).astype(np.float64), apart)
+    nans = np.isnan(found).astype(int) + np.isnan(expected).astype(int)
+    return np.where(nans == 2, 0.0, np.where(nans == 1, np.inf, apart))
+
+
+def assert_same(found, expected, ulps, context):
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype), context
+    if found.dtype.kind in "biu" or found.dtype.kind == "f" and ulps == 0 and np.array_equal(found, expected, equal_nan=True):
+        assert np.array_equal(found, expected, equal_nan=found.dtype.kind == "f"), (context, found, expected)
+        return
+    apart = ulps_apart(found, expected)
+    worst = np.unravel_index(np.argmax(apart), apart.shape) if apart.size else None
+    assert apart.size == 0 or apart[worst] <= ulps, (context, worst, found[worst], expected[worst], apart[worst])
+
+
+def check(row, operands, params=()):
+    tape = tape_of(row, operands, params).tape
+    (expected,), (found,) = interpret(tape, operands), run(tape, operands)
+    ulps = 0 if row.kind != "elementwise" or row.name in EXACT else ULPS
+    context = (row.name, [(x.dtype.name, x.shape) for x in operands])
+    assert_same(found, expected, ulps, context)
+    if found.dtype.kind == "f" and row.kind == "elementwise":
+        zero = (expected == 0) & (found == 0) if row.name not in ("maximum", "minimum", "fmax", "fmin", "zero_mul") else np.False_
+        assert np.array_equal(np.signbit(found[zero]), np.signbit(expected[zero])), context
+
+
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
+def test_elementwise_rows_agree_at_edge_values(row):
+    """Zeros of both signs, infinities, NaN, subnormals, the ends of the range, in all combinations of the operands."""
+    for dtype in row.dtypes:
+        check(row, edge_operands(row, dtype))
+
+
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
+def test_elementwise_rows_agree_in_every_shape(row, rng):
+    """0-d, empty, short, longer than a block and not a multiple of it, broadcast along each axis."""
+    shapes = {1: [((),), ((0,),), ((3,),), ((1000,),), ((2, 3),)],
+              2: [((), ()), ((700,), ()), ((), (5,)), ((3, 1), (1, 4)), ((2, 300), (300,)), ((0, 3), (3,)), ((2, 1, 2), (4, 1))],
+              3: [((), (), ()), ((300,), (), (300,)), ((3, 1), (4,), ()), ((0,), (1,), ())]}[row.arity]
+    for dtype in row.dtypes:
+        for shape in shapes:
+            check(row, [draw(rng, domain, s, "bool" if domain == "bool" else dtype) for domain, s in zip(domains(row), shape)])
+
+
+@pytest.mark.parametrize("name", ["add", "sin", "greater", "maximum", "power"])
+def test_strided_and_reversed_operands(name, rng):
+    """An elementwise record that reads slices, reversed axes and transposes of its inputs in place."""
+    row = OPS[name]
+    builder = Builder(name)
+    x = draw(rng, "positive", (6, 40))
+    e = builder.expr(builder.input(type_of(x), "x"))
+    views = [OPS["index"](e, idx=((5, 3, -2), (0, 20, 2))), OPS["index"](OPS["transpose"](e, axes=(1, 0)), idx=((39, 3, -1), (4, 20 // 4, -1))),
+             OPS["index"](e, idx=(2, (39, 40, -1)))]
+    views = [v if len(v.shape) == 2 else v for v in views]
+    for view in views:
+        other = OPS["index"](view, idx=tuple((n - 1, n, -1) for n in view.shape))
+        y = row(view, other) if row.arity == 2 else row(view)
+        builder.tape.outputs = [y.id, view.id]
+        for found, expected in zip(run(builder.tape, [x]), interpret(builder.tape, [x]), strict=True):
+            assert_same(found, expected, 0 if name in EXACT else ULPS, (name, view.shape))
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+def test_structural_rows_agree(name, dtype, rng):
+    """Movement of data is exact; sums and products are within rounding of NumPy's pairwise sums."""
+    row = OPS[name]
+    for operands, params in cases(row, rng, dtype):
+        tape = tape_of(row, operands, params).tape
+        (expected,), (found,) = interpret(tape, operands), run(tape, operands)
+        if name in ("sum", "cumsum", "prod", "cumprod", "matmul"):
+            assert np.allclose(found, expected, rtol=20 * np.finfo(found.dtype).eps, atol=20 * np.finfo(found.dtype).eps)
+            assert found.shape == expected.shape and found.dtype == expected.dtype
+        else:
+            assert_same(found, expected, 0, (name, params))
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "min", "prod", "cumsum", "argmax", "argmin", "argsort", "any", "all"])
+def test_reductions_agree_on_long_and_special_operands(name, rng):
+    """Longer than a block, along each axis, with NaN and ties."""
+    row = OPS[name]
+    for axis in (0, 1, 2):
+        x = np.rint(rng.uniform(-4, 4, (3, 300, 5)))
+        if name in ("max", "min", "argmax", "argmin", "argsort"):
+            x[1, 7, 2] = np.nan
+        x = x > 0 if name in ("any", "all") else x
+        params = {row.params[0]: (axis,) if row.params[0] == "axes" else axis}
+        tape = tape_of(row, [x], params).tape
+        (expected,), (found,) = interpret(tape, [x]), run(tape, [x])
+        assert_same(found, expected, 0, (name, axis)) if name != "prod" else np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("source", ["bool", "i32", "i64", "f32", "f64"])
+@pytest.mark.parametrize("target", ["bool", "i32", "i64", "f32", "f64"])
+def test_casts_agree(source, target, rng):
+    """Conversions in every direction, of values that fit the target."""
+    x = np.concatenate([draw(rng, "real", (300,), source), np.array([0, 1, 0], DTYPE_OF_NAME[source])])
+    check(OPS["cast"], [x], {"dtype": target})
+
+
+def test_random_programs_agree(rng, effort):
+    """Random tapes over the whole table, guards aside: the kernel gives the interpreter's values within accumulated rounding."""
+    for _ in range(25 * effort):
+        case = RandomTape(rng, records=14, guards=False)
+        found = run(case.tape, case.arrays)
+        for a, b in zip(found, interpret(case.tape, case.arrays), strict=True):
+            assert (a.shape, a.dtype) == (b.shape, b.dtype), print_tape(case.tape)
+            assert np.allclose(a, b, rtol=1e-4 if a.dtype == np.float32 else 1e-9, atol=1e-6, equal_nan=True), print_tape(case.tape)
+
+
+def test_other_dtypes_go_through_numpy(rng):
+    """A dtype that the kernel does not compute in is evaluated by the host, in the same program."""
+    for dtype in ("f16", "c128", "i8", "u64"):
+        x = draw(rng, "positive", (5,), "f64").astype(DTYPE_OF_NAME[dtype])
+        check(OPS["multiply"], [x, x])
+
+
+def test_every_native_dtype_has_a_law():
+    """The rows that the kernel computes are the rows tested above."""
+    assert {row.name for row in ROWS if row.c is not None} == {row.name for row in ELEMENTWISE}
+    assert Type("f64", ()) == type_of(1.0)
