@@ -57,18 +57,14 @@ void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, in
 
 /* --- reductions -------------------------------------------------------------------------------------------------------- */
 
-static void start_reduction(tj_workspace *w, const tj_operand *output, int empty) {
-    static const double zero = 0.0;
-    const void *identity = output->reducer->identity;
-    if (empty && output->kind == TJ_KIND_SUM)
-        identity = &zero;                     /* the sum of nothing is +0, while the neutral element of + is -0 */
+static void start_reduction(tj_workspace *w, const tj_operand *output) {
     uint8_t *address = w->base[output->buffer] + output->offset;
     int64_t index[TJ_MAX_NDIM] = {0};
     for (uint32_t axis = 0; axis < output->start_ndim; axis++)
         if (output->start_shape[axis] == 0)
             return;
     for (;;) {
-        memcpy(address, identity, output->size);
+        memcpy(address, output->reducer->identity, output->size);
         uint32_t axis = output->start_ndim;
         for (; axis-- > 0; index[axis] = 0) {
             address += output->start_strides[axis];
@@ -317,7 +313,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
 void tj_loop_run(tj_workspace *w, const tj_loop *loop) {
     for (uint32_t k = 0; k < loop->n_outputs; k++)
         if (loop->outputs[k].kind >= TJ_KIND_SUM)
-            start_reduction(w, &loop->outputs[k], loop->empty);
+            start_reduction(w, &loop->outputs[k]);
     if (loop->empty)
         return;
     for (uint32_t k = 0; k < loop->n_outputs; k++) {

@@ -41,7 +41,7 @@
 #define TJ_BOTH(a, b) (((a) & (b)) != 0)
 
 #define TJ_REDUCTIONS(X)                                                                                                  \
-    X(SUM, i32, 0, TJ_ADDED) X(SUM, i64, 0, TJ_ADDED) X(SUM, f32, -0.0f, TJ_ADDED) X(SUM, f64, -0.0, TJ_ADDED)           \
+    X(SUM, i32, 0, TJ_ADDED) X(SUM, i64, 0, TJ_ADDED) X(SUM, f32, 0, TJ_ADDED) X(SUM, f64, 0, TJ_ADDED)                  \
     X(PROD, i32, 1, TJ_MULTIPLIED) X(PROD, i64, 1, TJ_MULTIPLIED) X(PROD, f32, 1, TJ_MULTIPLIED) X(PROD, f64, 1, TJ_MULTIPLIED) \
     X(MAX, bool, 0, TJ_EITHER) X(MAX, i32, INT32_MIN, TJ_LARGER) X(MAX, i64, INT64_MIN, TJ_LARGER)                       \
     X(MAX, f32, -INFINITY, TJ_LARGER) X(MAX, f64, -INFINITY, TJ_LARGER)                                                   \

@@ -1,1 +1,80 @@
-"""tapejit (the public names come back here once trace/ and kernel/ import; see git)."""
+"""tapejit: derivatives of plain NumPy code. A Python tracer records a typed tape; a C kernel runs its forward and reverse sweeps.
+
+>>> import numpy as np, tapejit as tj
+>>> tj.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+array([2., 4.])
+"""
+
+from .checking import check_grads
+from .errors import (
+    ArgumentError,
+    LeakedTracerError,
+    OutputError,
+    ProgramError,
+    ShadowError,
+    ShadowOverlapError,
+    ShadowReadOnlyError,
+    ShadowShapeError,
+    ShadowStructureError,
+    ShadowTypeError,
+    TapeError,
+    TapejitError,
+    TraceWarning,
+    TracingError,
+    UnsoundTraceError,
+    UnsupportedError,
+)
+from .specialize import verify
+from .transforms import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jit,
+    jvp,
+    linearize,
+    trace,
+    value_and_grad,
+    vjp,
+)
+from .tree import register_container
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "LeakedTracerError",
+    "OutputError",
+    "ProgramError",
+    "ShadowError",
+    "ShadowOverlapError",
+    "ShadowReadOnlyError",
+    "ShadowShapeError",
+    "ShadowStructureError",
+    "ShadowTypeError",
+    "TapeError",
+    "TapejitError",
+    "TraceWarning",
+    "TracingError",
+    "UnsoundTraceError",
+    "UnsupportedError",
+    "check_grads",
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jit",
+    "jvp",
+    "linearize",
+    "register_container",
+    "trace",
+    "value_and_grad",
+    "verify",
+    "vjp",
+]

@@ -58,6 +58,13 @@ def leaf_kind(value):
     return "scalar" if isinstance(concrete, np.generic) else "float"
 
 
+def native(value):
+    """An array in native byte order as a plain ndarray; anything else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return np.asarray(value, value.dtype.newbyteorder("="))
+
+
 def name_of(function):
     """A readable name of a callable."""
     return getattr(function, "__name__", None) or type(function).__name__
@@ -84,7 +91,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         arguments = list(leaves)
         for k in traced:
             leaf = leaves[k]
-            arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else leaf, paths[k])
+            arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else native(leaf), paths[k])
         if retargeted:
             for k, leaf in enumerate(leaves):
                 if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):

@@ -22,7 +22,7 @@ from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
 from .passes import derive
-from .recording import argument_paths, name_of, record
+from .recording import argument_paths, name_of, native, record
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace
 from .tree import LEAF, flatten
@@ -82,8 +82,7 @@ class Entry:
 
 def as_input(value):
     """A C-contiguous, aligned array in native byte order with the elements of `value`."""
-    return np.require(value, dtype=None if not hasattr(value, "dtype") else value.dtype.newbyteorder("="), requirements=("C", "A")) if isinstance(
-        value, np.ndarray) else np.asarray(value)
+    return np.require(native(value), requirements=("C", "A"))
 
 
 class Specializer:

@@ -88,3 +88,25 @@ def test_operands_that_do_not_broadcast_are_named():
     builder.append(OPS["add"].code, (a, b), builder.type_index(Type("f64", (3,))), 0, 0)
     with pytest.raises(TapeError, match=r"record 2 `%2 = add a b : f64\[3\]`: shapes \[\(3,\), \(4,\)\] do not broadcast"):
         verify_tape(builder.tape)
+
+
+@pytest.mark.parametrize("name, shape, result, params, message", [
+    ("reshape", (2, 3), (7,), ((7,),), "expected a shape that (2, 3) can take, found (7,)"),
+    ("broadcast", (2, 3), (2, 6), ((2, 6),), "shapes [(2, 3), (2, 6)] do not broadcast"),
+    ("broadcast", (2, 3), (3,), ((3,),), "expected a shape that (2, 3) can take, found (3,)"),
+    ("transpose", (2, 3), (2, 2), ((0, 0),), "expected distinct axes of a shape (2, 3), found (0, 0)"),
+    ("sum", (2, 3), (2, 3), ((2,),), "expected distinct axes of a shape (2, 3), found (2,)"),
+    ("cumsum", (2, 3), (2, 3), (-1,), "expected distinct axes of a shape (2, 3), found (-1,)"),
+    ("index", (2, 3), (), ((0,),), "expected one item for each axis of (2, 3), found (0,)"),
+    ("index", (2, 3), (), ((0, 3),), "expected items inside (2, 3), found 3 for an axis of 3"),
+    ("index", (2, 3), (2,), ((0, (0, 2, 3)),), "expected items inside (2, 3), found (0, 2, 3) for an axis of 3"),
+    ("index", (2, 3), (3,), ((0, (1, 3, -1)),), "expected items inside (2, 3), found (1, 3, -1) for an axis of 3"),
+    ("cast", (), (), ("f65",), "expected a dtype of the tape, found 'f65'")])
+def test_parameters_outside_the_operand_are_named(name, shape, result, params, message):
+    """Axes, shapes and indices must fit the operand: the kernel relies on it."""
+    builder = Builder("f")
+    x = builder.input(Type("f64", shape), "x")
+    builder.append(OPS[name].code, (x,), builder.type_index(Type("f64", result)), builder.param_index(params), 0)
+    with pytest.raises(TapeError) as error:
+        verify_tape(builder.tape)
+    assert str(error.value).endswith(f": {message}"), str(error.value)

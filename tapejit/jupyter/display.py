@@ -38,7 +38,8 @@ def _row(row):
     value, equals, operation = statement.partition(" = ")
     if not equals:
         value, operation = "", statement
-    return f"<tr>{''.join(f'<td style={_STYLE!r}>{escape(cell)}</td>' for cell in (value, operation, type.removeprefix(': '), line.removeprefix('# ')))}</tr>"
+    cells = (value, operation, type.removeprefix(": "), line.removeprefix("# "))
+    return "<tr>" + "".join(f'<td style="{_STYLE}">{escape(cell)}</td>' for cell in cells) + "</tr>"
 
 
 def _gap(hidden):

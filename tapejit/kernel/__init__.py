@@ -1,1 +1,30 @@
-"""."""
+"""The kernel room: from a tape to a program that the C kernel executes. `compile_tape` is the map.
+
+    classify  what each record becomes, and in which phase it runs
+    fuse      which records run together: runs of scalar instructions, fused loops, single steps
+    plan      where values lie in memory
+    encode    words
+    program   what executes them: verified when loaded, then run unchecked
+"""
+
+from .classify import Facts
+from .describe import describe
+from .encode import Encoder
+from .fuse import Schedule
+from .plan import Layout
+from .program import GuardMissed, Program
+
+__all__ = ["GuardMissed", "Program", "compile_tape"]
+
+
+def compile_tape(tape, late=()):
+    """The Program of a tape; `program.summary` says in words what it does.
+
+    late   input positions of seeds. What depends on them, outputs too, is computed in segment 1, the rest in segment 0; what segment 1
+           reads of segment 0 stays intact, so that segment 1 may run many times.
+    """
+    schedule = Schedule(Facts(tape, late))
+    layout = Layout(schedule)
+    program = Encoder(schedule, layout).program()
+    program.summary = describe(schedule, layout)
+    return program

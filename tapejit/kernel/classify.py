@@ -9,24 +9,25 @@ import numpy as np
 from ..ops import ROWS
 from ..tape.tape import CONSTANT, GUARD, HOST, INPUT
 from ..tape.types import ITEMSIZE
-from .rows import NATIVE, kernel_rows
+from .format import REDUCIBLE, opcode
+from .rows import NATIVE
 from .views import row_major, squeeze
 
 KINDS = ("skip", "scalar", "elementwise", "view", "reduction", "update", "take_update", "concatenate", "fill", "step", "guard", "host")
 (SKIP, SCALAR, ELEMENTWISE, VIEW, REDUCTION, UPDATE, TAKE_UPDATE, CONCATENATE, FILL, STEP, GUARDED, HOSTED) = range(len(KINDS))
 
-INSTRUCTIONS = {(row.name, row.dtype): row for row in kernel_rows()}  # (instruction, dtype of the last operand) -> Row
 VIEWS = frozenset(("index", "reshape", "transpose", "broadcast"))
-REDUCTIONS = {"sum": ("i32", "i64", "f32", "f64"), "prod": ("i32", "i64", "f32", "f64"), "max": NATIVE, "min": NATIVE, "any": ("bool",), "all": ("bool",)}
+REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 IDENTITY = {"sum": 0, "matmul": 0, "prod": 1, "any": False, "all": True}  # the result where there is nothing to combine
-STEPS = {"matmul": ("f32", "f64"), "take": NATIVE, "cumsum": REDUCTIONS["sum"], "cumprod": REDUCTIONS["sum"], "argsort": NATIVE, "argmax": NATIVE, "argmin": NATIVE}
+NUMBERS = ("i32", "i64", "f32", "f64")
+STEPS = {"matmul": NUMBERS, "take": NATIVE, "cumsum": NUMBERS, "cumprod": NUMBERS, "argsort": NATIVE, "argmax": NATIVE, "argmin": NATIVE}
 UPDATES = {"index_set": "store", "index_add": "add", "take_set": "set", "take_add": "add"}
 
 
 def instruction(row, operand, result):
     """The name of the elementwise instruction of a record, None when the kernel has none."""
     name = f"cast_{result.dtype}" if row.name == "cast" else row.name
-    return name if (name, operand.dtype) in INSTRUCTIONS else None
+    return None if opcode(name, operand.dtype) is None else name
 
 
 def kind_of(row, operand, result):
@@ -55,7 +56,7 @@ def kind_of(row, operand, result):
     if name in IDENTITY and count(operand.shape) == 0:
         return FILL
     if name in REDUCTIONS:
-        return REDUCTION if operand.dtype in REDUCTIONS[name] else HOSTED
+        return REDUCTION if operand.dtype in REDUCIBLE[name] else HOSTED
     if name in ("index_set", "index_add"):
         return UPDATE if name == "index_set" or result.dtype != "bool" else HOSTED
     if name in ("take_set", "take_add"):

@@ -14,9 +14,9 @@ from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
 from .format import LOAD, STORE, Assembler, opcode
 from .fuse import Loop, Run
-from .program import HostCall, Program
+from .program import HostCall, Program, View
 from .rows import NATIVE
-from .views import unsqueeze
+from .views import row_major, squeeze, unsqueeze
 
 
 class Encoder:
@@ -31,7 +31,7 @@ class Encoder:
         buffers = [(classify.count(t.shape) * ITEMSIZE[t.dtype], ITEMSIZE[t.dtype], k >= len(self.inputs)) for k, t in enumerate(types)]
         self.assembler = Assembler(buffers)
         self.assembler.constants(layout.constants)
-        self.hosts, self.guards, self.segments = [], [], []
+        self.hosts, self.guards = [], []
         self._scalar_words()
 
     def program(self):
@@ -49,7 +49,9 @@ class Encoder:
                 buffer = len(self.inputs) + 1 + position
                 self.assembler.store(self.outputs[position].dtype, int(self.layout.address[v]), buffer, 0)
             self.assembler.end()
-        return self.assembler
+        assembler, arena_bytes = self.assembler, self.layout.arena_bytes
+        return Program(assembler.program(arena_bytes), self.layout.constants, arena_bytes, assembler.buffers, assembler.segments, self.hosts,
+                       self.guards, self.inputs, self.outputs)
 
     # -- scalars
 
@@ -128,19 +130,29 @@ class Encoder:
         for _, source, _, _ in closings:
             last_use[source] = None
 
-        register = {-1 - j: j for j in range(len(inputs))}
-        free, used, micros = [], len(inputs), []
+        register = {-1 - j: j for j in range(len(inputs))}  # of each source
+        size = [ITEMSIZE[dtype] for _, _, dtype, _ in inputs]  # of what each register holds
+        free, micros = [], []
         for k, sources in steps:
             registers = [register[source] for source in sources]
-            free.extend(register[source] for source in set(sources) if last_use[source] == k)
-            if free:
+            dying = {register[source] for source in sources if last_use[source] == k}
+            itemsize = ITEMSIZE[facts.dtype[facts.type[k]]]
+            # A result may take the register of an operand that dies, but not when it would overtake it: elements of the same size only.
+            target = next((r for r in dying if size[r] == itemsize), None)
+            if target is not None:
+                dying.discard(target)
+            elif free:
                 target = free.pop()
             else:
-                target, used = used, used + 1
+                target = len(size)
+                size.append(itemsize)
+            size[target] = itemsize
+            free.extend(dying)
             register[k] = target
             if k not in last_use:
                 free.append(target)
             micros.append((*facts.instruction_of_form[facts.form[k]], target, *registers))
+        loop.registers = len(size)
         outputs = [(kind, register[source], *locate(place), dtype, place[2]) for kind, source, dtype, place in closings]
         self.assembler.loop(loop.shape, inputs, micros, outputs)
 
@@ -185,18 +197,30 @@ class Encoder:
         self.assembler.matmul(a.dtype, a.shape[:-2], a.shape[-2], b.shape[-1], a.shape[-1], operand(a, a_at), operand(b, b_at), operand(result, at))
 
     def _host(self, step):
-        facts = self.facts
-
-        def operand(type, place):
-            return (*self.layout.locate(place), DTYPE_OF_NAME[type.dtype], type.shape, unsqueeze(type.shape, place[2]))
-
-        if step.name == "copy":
-            function = np.copy
-        else:
-            function = partial(_evaluate, ROWS[facts.op[step.record]], facts.tape.params_of(step.record))
+        facts, locate = self.facts, self.layout.locate
+        views, looks = [], []
+        for type, place in step.operands:
+            if place[2] == row_major(squeeze(type.shape), ITEMSIZE[type.dtype]):
+                views.append(View(*locate(place), type.dtype, type.shape))
+                looks.append(None)
+            else:  # the whole storage, through which the function looks with strides
+                views.append(View(*locate((place[0], 0)), type.dtype, (self.schedule.size_of(place[0]),)))
+                looks.append((type.shape, DTYPE_OF_NAME[type.dtype], place[1], unsqueeze(type.shape, place[2])))
+        call = (_copy,) if step.name == "copy" else (_evaluate, ROWS[facts.op[step.record]], facts.tape.params_of(step.record))
         self.assembler.host(len(self.hosts))
-        self.hosts.append(HostCall(function, [operand(*o) for o in step.operands], operand(*step.result)))
+        self.hosts.append(HostCall(partial(_look, looks, *call), views, View(*locate(step.result[1]), *step.result[0])))
+
+
+def _look(looks, function, *arguments):
+    """Call the function with the last arrays seen through strides where `looks` says so."""
+    fixed = len(arguments) - len(looks)
+    seen = [array if look is None else np.ndarray(look[0], look[1], array, look[2], look[3]) for array, look in zip(arguments[fixed:], looks)]
+    return function(*arguments[:fixed], *seen)
 
 
 def _evaluate(row, params, *values):
     return evaluate(row, values, params)
+
+
+def _copy(array):
+    return array

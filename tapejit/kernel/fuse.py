@@ -36,16 +36,17 @@ class Loop:
     """Records over the squeezed iteration shape, and closings (kind, source, dtype, (storage, offset, strides)).
 
     A source is the id of a record of this loop, or (storage, offset, strides): elements that are read and written on.
+    `inputs` are the values that it reads from memory, `live` how many values it keeps at once, `registers` how many it was encoded with.
     """
 
-    __slots__ = ("shape", "records", "closings", "inputs", "live")
+    __slots__ = ("shape", "records", "closings", "inputs", "live", "registers")
 
     def __init__(self, shape):
         self.shape = shape
         self.records = []
         self.closings = []
         self.inputs = set()
-        self.live = 0
+        self.live = self.registers = 0
 
 
 class Step:

@@ -37,7 +37,8 @@ bitwise_and = elementwise("a & b", dtypes=BITS, domain="bits", doc="Bitwise and;
 bitwise_or = elementwise("a | b", dtypes=BITS, domain="bits", doc="Bitwise or; on bools, logical or.")
 bitwise_xor = elementwise("a ^ b", dtypes=BITS, domain="bits", doc="Bitwise exclusive or; on bools, logical exclusive or.")
 invert = elementwise("tj_invert(x)", dtypes=BITS, domain="bits", doc="Bitwise not; on bools, logical not.")
-left_shift = elementwise("tj_left_shift(a, b)", dtypes=INTEGERS, domain="bits", doc="a * 2**b, wrapped; 0 when b is negative or at least the width.")
+left_shift = elementwise("tj_left_shift(a, b)", dtypes=INTEGERS, domain="bits",
+                         doc="a * 2**b, wrapped; 0 when b is negative or at least the width.")
 right_shift = elementwise("tj_right_shift(a, b)", dtypes=INTEGERS, domain="bits",
                           doc="a shifted right, keeping its sign; -1 or 0 when b is negative or at least the width.")
 
@@ -49,7 +50,7 @@ def _where_type(types):
 
 
 where = elementwise("a ? b : c", lambda a, b, c, y: (None, a, logical_not(a)), type_rule=_where_type, domain=("bool", "real", "real"),
-                    dtypes=ANY, doc="b where the bool a is true, else c; the operand that is not chosen has derivative zero, whatever its value.")
+                    dtypes=ANY, doc="b where the bool a is true, else c; what is not chosen has derivative zero, whatever its value.")
 
 
 def _share(np, a, b):
@@ -62,7 +63,7 @@ def _share_type(types):
 
 
 share = elementwise("tj_share(a, b)", lambda a, b, y: (0, 0), evaluate=_share, type_rule=_share_type,
-                    doc="The part of the derivative of maximum(a, b) that goes to a: 1 where a > b, 1/2 where equal, 0 where a < b, else NaN.")
+                    doc="The part of the derivative of maximum(a, b) that goes to a: 1 where a > b, 1/2 where equal, 0 where a < b, NaN for NaN.")
 
 maximum = elementwise("tj_maximum(a, b)", lambda a, b, y: (share(a, b), share(b, a)), zero_safe=True, dtypes=("bool",) + NUMBERS,
                       kinks="equal operands share the derivative equally", doc="The larger operand; NaN when one is.")
@@ -76,16 +77,19 @@ def _share_of_number(a, b, weight):
 
 
 fmax = elementwise("tj_fmax(a, b)",
-                   lambda a, b, y: (_share_of_number(a, b, share(a, b)), _share_of_number(b, a, share(b, a))), zero_safe=True, dtypes=NUMBERS,
-                   kinks="equal operands share the derivative equally", doc="The larger operand, ignoring NaN where the other is a number.")
+                   lambda a, b, y: (_share_of_number(a, b, share(a, b)), _share_of_number(b, a, share(b, a))),
+                   zero_safe=True, dtypes=NUMBERS, kinks="equal operands share the derivative equally",
+                   doc="The larger operand, ignoring NaN where the other is a number.")
 fmin = elementwise("tj_fmin(a, b)",
-                   lambda a, b, y: (_share_of_number(a, b, share(b, a)), _share_of_number(b, a, share(a, b))), zero_safe=True, dtypes=NUMBERS,
-                   kinks="equal operands share the derivative equally", doc="The smaller operand, ignoring NaN where the other is a number.")
+                   lambda a, b, y: (_share_of_number(a, b, share(b, a)), _share_of_number(b, a, share(a, b))),
+                   zero_safe=True, dtypes=NUMBERS, kinks="equal operands share the derivative equally",
+                   doc="The smaller operand, ignoring NaN where the other is a number.")
 
 # --- sign ----------------------------------------------------------------------------------------------------------
 
 sign = elementwise("tj_sign(x)", lambda x, y: 0, dtypes=NUMBERS, kinks="flat at 0", doc="-1, 0 or 1; NaN for NaN.")
-absolute = elementwise("tj_absolute(x)", lambda x, y: sign(x), zero_safe=True, dtypes=NUMBERS, kinks="derivative 0 at 0", doc="Absolute value.")
+absolute = elementwise("tj_absolute(x)", lambda x, y: sign(x), zero_safe=True, dtypes=NUMBERS, kinks="derivative 0 at 0",
+                       doc="Absolute value.")
 copysign = elementwise("copysign(a, b)", lambda a, b, y: (sign(a) * copysign(1, b), 0), zero_safe=True,
                        kinks="derivative 0 at a = 0, and 0 in b", doc="The magnitude of a with the sign bit of b.")
 heaviside = elementwise("tj_heaviside(a, b)", lambda a, b, y: (0, equal(a, 0)), kinks="flat in a, at 0 too",
@@ -100,7 +104,8 @@ rint = elementwise("rint(x)", lambda x, y: 0, kinks="flat halfway between intege
 
 floor_divide = elementwise("tj_floor_divide(a, b)", lambda a, b, y: (0, 0), domain=("real", "nonzero"), dtypes=NUMBERS,
                            kinks="flat at the steps", doc="floor(a / b) of the exact quotient; for integers, 0 where b is 0.")
-remainder = elementwise("tj_remainder(a, b)", lambda a, b, y: (1, -floor_divide(a, b)), domain=("real", "nonzero"), dtypes=NUMBERS, zero_safe=True,
+remainder = elementwise("tj_remainder(a, b)", lambda a, b, y: (1, -floor_divide(a, b)), domain=("real", "nonzero"),
+                        dtypes=NUMBERS, zero_safe=True,
                         kinks="at the jumps, the derivative of the piece that the value belongs to",
                         doc="a - b * floor_divide(a, b): has the sign of b (`%` and `mod`); for integers, 0 where b is 0.")
 fmod = elementwise("tj_fmod(a, b)", lambda a, b, y: (1, rint((y - a) / b)), domain=("real", "nonzero"), dtypes=NUMBERS, zero_safe=True,

@@ -64,7 +64,8 @@ expm1 = elementwise("expm1(x)", lambda x, y: exp(x), vector="expm1", doc="exp(x)
 log = elementwise("log(x)", lambda x, y: 1 / x, vector="log", zero_safe=True, domain="positive", doc="Natural logarithm.")
 log2 = elementwise("log2(x)", lambda x, y: (1 / LN2) / x, vector="log2", zero_safe=True, domain="positive", doc="Logarithm to base 2.")
 log10 = elementwise("log10(x)", lambda x, y: (1 / LN10) / x, vector="log10", zero_safe=True, domain="positive", doc="Logarithm to base 10.")
-log1p = elementwise("log1p(x)", lambda x, y: 1 / (1 + x), vector="log1p", zero_safe=True, domain="above_minus_one", doc="log(1 + x), accurate near 0.")
+log1p = elementwise("log1p(x)", lambda x, y: 1 / (1 + x), vector="log1p", zero_safe=True, domain="above_minus_one",
+                    doc="log(1 + x), accurate near 0.")
 
 
 def _difference(a, b):
@@ -88,7 +89,8 @@ sin = elementwise("sin(x)", lambda x, y: cos(x), vector="sin", doc="Sine; x in r
 cos = elementwise("cos(x)", lambda x, y: -sin(x), vector="cos", doc="Cosine; x in radians.")
 tan = elementwise("tan(x)", lambda x, y: 1 + square(y), vector="tan", doc="Tangent; x in radians.")
 arcsin = elementwise("asin(x)", lambda x, y: 1 / sqrt((1 - x) * (1 + x)), vector="asin", zero_safe=True, domain="unit", doc="Inverse sine.")
-arccos = elementwise("acos(x)", lambda x, y: -1 / sqrt((1 - x) * (1 + x)), vector="acos", zero_safe=True, domain="unit", doc="Inverse cosine.")
+arccos = elementwise("acos(x)", lambda x, y: -1 / sqrt((1 - x) * (1 + x)), vector="acos", zero_safe=True, domain="unit",
+                     doc="Inverse cosine.")
 arctan = elementwise("atan(x)", lambda x, y: 1 / (1 + square(x)), vector="atan", doc="Inverse tangent.")
 
 
@@ -103,8 +105,9 @@ deg2rad = elementwise("tj_deg2rad(x)", lambda x, y: PI / 180, doc="Degrees to ra
 rad2deg = elementwise("tj_rad2deg(x)", lambda x, y: 180 / PI, doc="Radians to degrees.")
 
 
+# The series of (sin(t) - t*cos(t)) / t**3 in powers of t**2, last term first.
 SINC_SERIES = (1.4797143443923793e-16, -4.498331606952833e-14, 1.0706029224547743e-11, -1.9270852604185937e-09, 2.505210838544172e-07,
-               -2.2045855379188714e-05, 0.0011904761904761906, -0.03333333333333333, 0.3333333333333333)  # of (sin(t) - t*cos(t)) / t**3 in t**2, last term first
+               -2.2045855379188714e-05, 0.0011904761904761906, -0.03333333333333333, 0.3333333333333333)
 
 
 def _sinc_partial(x, y):
@@ -127,4 +130,5 @@ tanh = elementwise("tanh(x)", lambda x, y: square(1 / cosh(x)), vector="tanh", d
 arcsinh = elementwise("asinh(x)", lambda x, y: 1 / hypot(1, x), vector="asinh", doc="Inverse hyperbolic sine.")
 arccosh = elementwise("acosh(x)", lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)), vector="acosh", zero_safe=True, domain="above_one",
                       doc="Inverse hyperbolic cosine.")
-arctanh = elementwise("atanh(x)", lambda x, y: 1 / ((1 - x) * (1 + x)), vector="atanh", zero_safe=True, domain="unit", doc="Inverse hyperbolic tangent.")
+arctanh = elementwise("atanh(x)", lambda x, y: 1 / ((1 - x) * (1 + x)), vector="atanh", zero_safe=True, domain="unit",
+                      doc="Inverse hyperbolic tangent.")

@@ -3,7 +3,7 @@ as tape operations, or neither where the result is an integer or a bool (no deri
 
 from math import prod as prod_of
 
-from .linear import expand, full, reduced
+from .linear import _flip, expand, full, reduced
 from .table import OPS, Type, rule
 
 
@@ -15,34 +15,46 @@ def _reduced_bool(types, axes):
     return Type("bool", reduced(types[0].shape, axes))
 
 
-def _ties(x, y, axes):
-    """The weight of each element that attains the extremum: ties share it equally."""
-    hit = OPS["cast"](OPS["equal"](x, expand(y, x.shape, axes)), dtype=x.dtype)
-    return hit / expand(OPS["sum"](hit, axes=axes), x.shape, axes)
+def _chosen(x, y, axes):
+    """Where x attains the extremum y, and how many elements of x do for each element of y."""
+    hit = OPS["equal"](x, expand(y, x.shape, axes))
+    return hit, OPS["sum"](OPS["cast"](hit, dtype=x.dtype), axes=axes)
+
+
+def _extremum_jvp(dots, operands, y, axes):
+    hit, count = _chosen(operands[0], y, axes)
+    return OPS["sum"](OPS["where"](hit, dots[0], 0), axes=axes) / count
+
+
+def _extremum_vjp(ct, operands, y, axes):
+    (x,) = operands
+    hit, count = _chosen(x, y, axes)
+    return (OPS["where"](hit, expand(ct / count, x.shape, axes), 0),)
 
 
 def _extremum(name, doc):
     return rule(
-        lambda np, x, axes: getattr(np, name)(x, axis=axes),
-        params=("axes",), result=_reduced_type, doc=doc,
-        jvp=lambda dots, operands, y, axes: OPS["sum"](dots[0] * _ties(operands[0], y, axes), axes=axes),
-        vjp=lambda ct, operands, y, axes: (expand(ct, operands[0].shape, axes) * _ties(operands[0], y, axes),),
-        kinks="ties share the derivative equally")
+        lambda np, x, axes: getattr(np, name)(x, axis=axes), params=("axes",), result=_reduced_type, doc=doc,
+        jvp=_extremum_jvp, vjp=_extremum_vjp, kinks="ties share the derivative equally")
 
 
 max = _extremum("max", "Largest element over the axes, which are dropped; NaN propagates.")
 min = _extremum("min", "Smallest element over the axes, which are dropped; NaN propagates.")
 
-any = rule(lambda np, x, axes: np.any(x, axis=axes), params=("axes",), result=_reduced_bool, doc="True where any element over the axes is; operand bool.")
-all = rule(lambda np, x, axes: np.all(x, axis=axes), params=("axes",), result=_reduced_bool, doc="True where all elements over the axes are; operand bool.")
+any = rule(lambda np, x, axes: np.any(x, axis=axes), params=("axes",), result=_reduced_bool,
+           doc="True where any element over the axes is; operand bool.")
+all = rule(lambda np, x, axes: np.all(x, axis=axes), params=("axes",), result=_reduced_bool,
+           doc="True where all elements over the axes are; operand bool.")
 
 
 def _arg_type(types, axis):
     return Type("i64", reduced(types[0].shape, (axis,)))
 
 
-argmax = rule(lambda np, x, axis: np.argmax(x, axis=axis), params=("axis",), result=_arg_type, doc="Index of the first largest element along an axis.")
-argmin = rule(lambda np, x, axis: np.argmin(x, axis=axis), params=("axis",), result=_arg_type, doc="Index of the first smallest element along an axis.")
+argmax = rule(lambda np, x, axis: np.argmax(x, axis=axis), params=("axis",), result=_arg_type,
+              doc="Index of the first largest element along an axis.")
+argmin = rule(lambda np, x, axis: np.argmin(x, axis=axis), params=("axis",), result=_arg_type,
+              doc="Index of the first smallest element along an axis.")
 argsort = rule(
     lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"), params=("axis",), result=lambda types, axis: Type("i64", types[0].shape),
     doc="Indices that sort along an axis, stably; NaN last.")
@@ -51,14 +63,9 @@ argsort = rule(
 # --- products: right with zeros, because nothing is divided ---------------------------------------------------------
 
 
-def _part(x, axis, start, count, step=1):
+def _part(x, axis, start, count):
     """`count` items of x along an axis."""
-    return OPS["index"](x, idx=tuple((start, count, step) if k == axis else (0, n, 1) for k, n in enumerate(x.shape)))
-
-
-def _reversed(x, axis):
-    n = x.shape[axis]
-    return _part(x, axis, n - 1, n, -1)
+    return OPS["index"](x, idx=tuple((start, count, 1) if k == axis else (0, n, 1) for k, n in enumerate(x.shape)))
 
 
 def _product_before(x, axis):
@@ -71,7 +78,7 @@ def _product_before(x, axis):
 
 
 def _product_of_others(x, axis):
-    return _product_before(x, axis) * _reversed(_product_before(_reversed(x, axis), axis), axis)
+    return _product_before(x, axis) * _flip(_product_before(_flip(x, axis), axis), axis)
 
 
 def _product_slopes(x, axes):
@@ -118,8 +125,8 @@ def _cumprod_vjp(ct, operands, y, axis):
     (x,) = operands
     n = x.shape[axis]
     if n > 1:  # s[i] = ct[i] + x[i + 1] * s[i + 1], run from the last item
-        following = OPS["concatenate"](_part(x, axis, n - 1, 1), _part(_reversed(x, axis), axis, 0, n - 1), axis=axis)
-        ct = _reversed(_recurrence(following, _reversed(ct, axis), axis), axis)
+        following = OPS["concatenate"](_part(x, axis, n - 1, 1), _part(_flip(x, axis), axis, 0, n - 1), axis=axis)
+        ct = _flip(_recurrence(following, _flip(ct, axis), axis), axis)
     return (_product_before(x, axis) * ct,)
 
 

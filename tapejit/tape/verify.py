@@ -1,13 +1,16 @@
 """The tape verifier: says that a tape is well formed, or names the record that is not and why.
 
 A pass may rely on every rule stated here, and the tests run it between passes: columns of one length, values defined
-before they are used, the operand count and parameters that the row states, operands of one dtype, the result type that
-the row infers from them, guards and inputs that say what they must. Read next: `tape.py` (the columns), `ops/table.py`.
+before they are used, the operand count and parameters that the row states, axes and indices inside their shapes, operands
+of one dtype, the result type that the row infers from them, guards and inputs that say what they must.
+Read next: `tape.py` (the columns), `ops/table.py`.
 """
 
+import math
+
 from ..errors import TapeError
-from ..ops import OPS, ROWS
-from ..ops.table import Type
+from ..ops import DTYPES, OPS, ROWS
+from ..ops.table import Type, broadcast_shape
 from .tape import CONSTANT, GUARD, HOST, INPUT, HostFunction, Literal
 from .types import type_of
 
@@ -24,8 +27,11 @@ def verify_tape(tape):
                 _SPECIAL[row.code](tape, k, types, type, *params)
             else:
                 _check_dtypes(row, types)
+                for name, value in zip(row.params, params):
+                    _PARAMS.get(name, _any_value)(row, types[0].shape, value)
                 inferred = row.result(types, **dict(zip(row.params, params)))
-                _expect(inferred == type, f"expected the type {_text(inferred)} that {row.name} has for these operands, found {_text(type)}")
+                _expect(inferred == type,
+                        f"expected the type {_text(inferred)} that {row.name} has for these operands, found {_text(type)}")
         except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
             raise TapeError(f"tape {tape.name}, record {_record(tape, k)}: {error}") from error
     _check_ends(tape)
@@ -93,6 +99,39 @@ def _check_dtypes(row, types):
             _expect(type.dtype == shared, f"expected operands of one dtype, found {' and '.join(t.dtype for t in types)}")
 
 
+def _check_axes(row, shape, axes):
+    distinct = len(set(axes)) == len(axes) and all(0 <= axis < len(shape) for axis in axes)
+    _expect(distinct, f"expected distinct axes of a shape {shape}, found {axes}")
+
+
+def _check_axis(row, shape, axis):
+    _check_axes(row, shape, (axis,))
+
+
+def _check_shape(row, shape, wanted):
+    fits = broadcast_shape([shape, wanted]) == wanted if row.name == "broadcast" else math.prod(shape) == math.prod(wanted)
+    _expect(fits, f"expected a shape that {shape} can take, found {wanted}")
+
+
+def _check_index(row, shape, idx):
+    _expect(len(idx) == len(shape), f"expected one item for each axis of {shape}, found {idx}")
+    for item, n in zip(idx, shape):
+        start, count, step = (item, 1, 1) if isinstance(item, int) else item
+        inside = count == 0 or (count > 0 and 0 <= start < n and 0 <= start + (count - 1) * step < n)
+        _expect(inside, f"expected items inside {shape}, found {item} for an axis of {n}")
+
+
+def _check_dtype(row, shape, dtype):
+    _expect(dtype in DTYPES, f"expected a dtype of the tape, found {dtype!r}")
+
+
+def _any_value(row, shape, value):
+    """Parameters with other names are the row's own business."""
+
+
+_PARAMS = {"axes": _check_axes, "axis": _check_axis, "shape": _check_shape, "idx": _check_index, "dtype": _check_dtype}
+
+
 def _check_input(tape, k, types, type, index, name):
     _expect(isinstance(index, int) and 0 <= index < len(tape.inputs) and tape.inputs[index] == k,
             f"expected the tape's list of inputs to hold %{k} at position {index}")
@@ -109,7 +148,8 @@ def _check_guard(tape, k, types, type, expected):
     if isinstance(expected, Literal):
         _expect(type_of(expected.array) == type, f"expected a value of type {_text(type)}, found {_text(type_of(expected.array))}")
     else:
-        _expect(isinstance(expected, (bool, int)) and type.shape == (), f"expected a Literal, or a bool or int for a 0-d value, found {expected!r}")
+        fits = isinstance(expected, (bool, int)) and type.shape == ()
+        _expect(fits, f"expected a Literal, or a bool or int for a 0-d value, found {expected!r}")
 
 
 def _check_host(tape, k, types, type, function, stated):

@@ -39,10 +39,12 @@ def _single(x):
 
 def to_bool(x):
     """bool(x): guarded."""
-    expected = bool(x.value)  # NumPy's errors
-    x = _single(x)
-    if not isinstance(x.value, (bool, np.bool)) and np.asarray(x.value).dtype != bool:
-        x = x != 0
+    value = x.value
+    expected = bool(value)  # NumPy's errors
+    if type(value) is not bool and type(value) is not np.bool:
+        x = _single(x)
+        if np.asarray(value).dtype != bool:
+            x = x != 0
     x._trace.guard(x, expected)
     return expected
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import builtins
 import math
 import random
-
 import numpy as np
 
 from ..ops import OPS
@@ -77,14 +76,6 @@ def to_float(x=0.0, /):
 stand_in(float, to_float)
 
 
-def _numpy_scalar(scalar_type):
-    def convert(x=0, /, *args):
-        if type(x) is Tracer or (type(x) in (list, tuple) and any(type(item) is Tracer for item in x)):
-            return np.asarray(x).astype(scalar_type)[()] if type(x) is Tracer else CREATION[np.array](x, scalar_type)
-        return scalar_type(x, *args)
-    return convert
-
-
 def _traced_scalar(scalar_type):
     def convert(x=0, /, *args):
         if type(x) is Tracer:
@@ -137,8 +128,8 @@ def _extreme(original, better):
     return extreme
 
 
-equivalent(builtins.max)(_extreme(max, np.greater))
-equivalent(builtins.min)(_extreme(min, np.less))
+largest = equivalent(builtins.max)(_extreme(max, np.greater))
+smallest = equivalent(builtins.min)(_extreme(min, np.less))
 
 
 @equivalent(builtins.sum)
@@ -230,25 +221,51 @@ def _decision(name):
 
     def decided(x, /):
         return bool(numpy_function(x)) if type(x) is Tracer else original(x)
-    equivalent(original)(decided)
+    return equivalent(original)(decided)
 
 
-for _name in ("isnan", "isinf", "isfinite"):
-    _decision(_name)
+isnan, isinf, isfinite = map(_decision, ("isnan", "isinf", "isfinite"))
 
 
 @equivalent(math.isclose)
 def isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0):
     if not _any_traced((a, b)):
         return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
-    return bool(a == b) or bool(abs(a - b) <= max(rel_tol * max(abs(float_value(a)), abs(float_value(b))), abs_tol))
+    if rel_tol < 0 or abs_tol < 0:
+        raise ValueError("tolerances must be non-negative")
+    if bool(a == b):
+        return True
+    if not (isfinite(a) and isfinite(b)):
+        return False
+    return bool(abs(a - b) <= largest(rel_tol * largest(abs(a), abs(b)), abs_tol))
 
 
-def float_value(x):
-    return x.value if type(x) is Tracer else x
+# --- random generators ----------------------------------------------------------------------------------------------
 
+
+def _unseeded(original):
+    """`original`, which makes a generator; without a seed, the trace cannot be used again."""
+    def seeded(*args, **kwargs):
+        trace = current_trace()
+        if trace is not None and trace.reads is not None and all(x is None for x in (*args, *kwargs.values())):
+            trace.reads.refuse(f"it calls {original.__name__}() without a seed: make the generator outside, or give it a seed")
+        return original(*args, **kwargs)
+    seeded.__name__ = original.__name__
+    return seeded
+
+
+equivalent(np.random.default_rng)(_unseeded(np.random.default_rng))
+for _type in (np.random.RandomState, np.random.SeedSequence, np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox,
+              np.random.SFC64, random.Random):
+    stand_in(_type, _unseeded(_type))
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------
 
 for _original, _created in CREATION.items():
-    EQUIVALENTS[id(_original)] = _original, _created
+    equivalent(_original)(_created)
+
+
+def names_of(module):
+    """The public names of a module, with equivalents where there are any."""
+    names = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return {name: EQUIVALENTS.get(id(value), (None, value))[1] for name, value in names.items()}

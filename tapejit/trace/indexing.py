@@ -9,69 +9,153 @@ Traced integers stay traced (a `take`, whatever their value); traced masks and s
 from __future__ import annotations
 
 import operator
+import sys
 from math import prod
 
 import numpy as np
 
 from ..ops import OPS
+from ..ops.linear import index_shape
+from ..tape.types import NAME_OF_DTYPE
 from .assemble import assemble
-from .elementwise import name_of
+from .elementwise import shares
 from .recorder import innermost
-from .tracer import Step, Tracer, concrete, derive, members, traced, window
+from .tracer import Step, Tracer, concrete, derive, members, scalar, traced, window
 from .views import INDEX, RESHAPE, TAKE, TRANSPOSE, put_back, stretched, writable, write
 
 
 def getitem(x, key):
     """x[key]."""
     value = x.value
+    idx = basic_index(value.shape, key) if type(value) is np.ndarray else None
+    if idx is not None:
+        return _part(x, idx, value[key], sys._getframe(1))
     trace, items, plain = read_key(x, key)
     result = value[plain]
     steps = steps_of(trace, np.shape(value), items)
-    storage = x.storage
-    view = storage is not None and type(result) is np.ndarray and result.base is not None and _is_view(storage, result)
-    if view and storage.trace is trace:
-        how = joined(x.how, steps)
-        start = len(x.how) if how[:len(x.how)] == x.how else 0
-        id = derive(trace, x.id if start else storage.id, how[start:])
-        return window(storage, result, id, how)
-    if storage is not None and storage.trace is trace and type(result) is not np.ndarray:
-        how = joined(x.how, steps)
-        if len(how) == 1:
-            return traced(trace, result, derive(trace, storage.id, how))  # X[i][j] is one index of X
-    return traced(trace, result.copy() if view else result, derive(trace, trace.lift(x), steps))
+    if type(result) is np.ndarray and shares(x.storage, result):
+        if x._trace is trace:
+            return window(x.storage, result, derive(trace, x.id, steps), (*x.how, *steps))
+        result = result.copy()
+    return traced(trace, result, derive(trace, trace.lift(x), steps))
+
+
+def _part(x, idx, result, frame):
+    """The tracer of `result`, which is x at the basic index `idx`."""
+    storage, how = x.storage, x.how
+    is_array = type(result) is np.ndarray
+    if is_array and all([type(i) is tuple and i[1] == n and (i[2] == 1 or n == 0) for i, n in zip(idx, x.value.shape)]):
+        return window(storage, result, x.id, how)
+    trace = x._trace
+    if not idx:
+        return scalar(trace, result, x.id)  # x[()] of a 0-d array
+    if len(how) == 1 and how[0].row is INDEX:  # an index of an index is one index of the base
+        before, base = how[0].shape, storage.id
+        idx, how = _compose(how[0].params[0], idx), ()
+    else:
+        before, base = x.value.shape, x.id
+    params = (idx,)
+    id = trace.record(INDEX.code, (base,), trace.type_index(NAME_OF_DTYPE[result.dtype], result.shape),
+                      trace.builder.param_index(params), trace.find_line(frame)[0])
+    return window(storage, result, id, (*how, Step(INDEX, params, (), before))) if is_array else scalar(trace, result, id)
 
 
 def setitem(x, key, v):
     """x[key] = v."""
+    value = x.value
     if x.storage is None:
-        x.value[concrete(key)] = concrete(v)  # raises: numbers cannot be written
-    v = assemble(v) if isinstance(v, (list, tuple)) or isinstance(v, np.ndarray) and v.dtype == object else v
-    trace, items, plain = read_key(x, key, v)
-    part = x.value[plain]  # raises NumPy's IndexError
-    masked = _mask_assignment(x, items, v)
-    steps = None if masked else steps_of(trace, x.value.shape, items, guarded=True)
-    storage = x.storage
-    if not masked and type(v) is Tracer and v.storage is storage and v.version == storage.version and _same(v.how, joined(x.how, steps)):
+        value[concrete(key)] = concrete(v)  # raises: numbers cannot be written
+    if type(v) is not Tracer and (isinstance(v, (list, tuple)) or isinstance(v, np.ndarray) and v.dtype == object):
+        v = assemble(v)
+    idx = basic_index(value.shape, key)
+    if idx is not None:
+        trace, plain = innermost((x, v)), key
+        shape, masked = index_shape(idx), False
+        steps = (Step(INDEX, (idx,), (), value.shape),)
+    else:
+        trace, items, plain = read_key(x, key, v)
+        shape = np.shape(value[plain])  # NumPy's IndexError
+        masked = _is_masked(value, items, v)
+        steps = () if masked else steps_of(trace, value.shape, items, guarded=True)
+    storage, how = x.storage, joined(x.how, steps)
+    if type(v) is Tracer and v.storage is storage and v.version == storage.version and _same(v.how, how):
         return  # the end of y[1:] += 1: Python assigns the view to itself
     writable(x, trace)
-    dtype = name_of(x.value)
     v_value = concrete(v)
-    x.value[plain] = v_value.copy() if isinstance(v_value, np.ndarray) and np.may_share_memory(v_value, x.value) else v_value
+    x.value[plain] = v_value.copy() if idx is None and isinstance(v_value, np.ndarray) else v_value
+    dtype = NAME_OF_DTYPE[value.dtype]
     if masked:
-        mask = items[0]
-        extra = x.value.ndim - np.ndim(concrete(mask))
-        mask_id = trace.lift(mask, "bool")
-        if extra:
-            mask_id = trace.emit(RESHAPE, (mask_id,), (np.shape(concrete(mask)) + (1,) * extra,))
-        v_id = stretched(trace, v, dtype, np.shape(v_value) if np.ndim(v_value) <= extra else ())
-        write(x, trace.emit(OPS["where"], (mask_id, v_id, x.id)))
-        return
-    how = joined(x.how, steps)
-    storage.id = put_back(trace, storage.id, how, stretched(trace, v, dtype, np.shape(part)))
-    storage.version += 1
+        write(x, _where(trace, x, items[0], v, dtype))
+    else:
+        storage.id = put_back(trace, storage.id, how, stretched(trace, v, dtype, shape))
+        storage.version += 1
 
 
 members({"__getitem__": getitem, "__setitem__": setitem})
+
+
+# --- x[mask] = v -----------------------------------------------------------------------------------------------------
+
+
+def _is_masked(value, items, v):
+    """True for x[mask] = v where the result is `where(mask, v, x)` whatever the mask: v does not depend on how many are true."""
+    if len(items) != 1:
+        return False
+    mask = concrete(items[0])
+    if not isinstance(mask, (np.ndarray, np.bool, bool)) or np.asarray(mask).dtype != bool:
+        return False
+    n = np.ndim(mask)
+    return value.shape[:n] == np.shape(mask) and (np.size(concrete(v)) == 1 or np.ndim(concrete(v)) <= value.ndim - n)
+
+
+def _where(trace, x, mask, v, dtype):
+    """The id of x after x[mask] = v."""
+    shape = np.shape(concrete(mask))
+    extra = x.value.ndim - len(shape)
+    mask_id = trace.lift(mask, "bool")
+    if extra:
+        mask_id = trace.emit(RESHAPE, (mask_id,), (shape + (1,) * extra,))
+    v_shape = np.shape(concrete(v))
+    return trace.emit(OPS["where"], (mask_id, stretched(trace, v, dtype, v_shape if len(v_shape) <= extra else ()), x.id))
+
+
+# --- basic keys ------------------------------------------------------------------------------------------------------
+
+
+def basic_index(shape, key):
+    """The tape's index for a key of plain integers, slices and an Ellipsis that is in range; None for any other."""
+    out = []
+    keys = key if type(key) is tuple else (key,)
+    for k, item in enumerate(keys):
+        if item is Ellipsis:
+            keys = keys[:k] + (slice(None),) * (len(shape) - len(keys) + 1) + keys[k + 1:]
+            break
+    if len(keys) > len(shape):
+        return None
+    for item, n in zip(keys, shape):
+        if type(item) is int:
+            if not -n <= item < n:
+                return None
+            out.append(item if item >= 0 else item + n)
+        elif type(item) is slice:
+            for bound in (item.start, item.stop, item.step):
+                if bound is not None and type(bound) is not int:
+                    return None
+            if item.step == 0:
+                return None
+            out.append(_slice(item, n))
+        else:
+            return None
+    for n in shape[len(keys):]:
+        out.append((0, n, 1))
+    return tuple(out)
+
+
+def _slice(item, n):
+    """(start, count, step) of a slice of an axis of length n."""
+    start, stop, step = item.indices(n)
+    count = len(range(start, stop, step))
+    return (start, count, step) if count else (0, 0, 1)
 
 
 # --- reading a key ---------------------------------------------------------------------------------------------------
@@ -215,12 +299,6 @@ def _consumes(item):
     return np.ndim(value) if isinstance(value, (bool, np.bool, np.ndarray)) and np.asarray(value).dtype == bool else 1
 
 
-def _slice(item, n):
-    start, stop, step = item.indices(n)
-    count = len(range(start, stop, step))
-    return (start, count, step) if count else (0, 0, 1)
-
-
 def _place(axes):
     """Where NumPy puts the axes of index arrays: where the arrays stand if they (and integers) are neighbours, else first."""
     places = [k for k, a in enumerate(axes) if a.kind in ("int", "array")]
@@ -269,20 +347,3 @@ def _compose(first, second):
 
 def _same(how, other):
     return len(how) == len(other) and all((a.row, a.params, a.extra) == (b.row, b.params, b.extra) for a, b in zip(how, other))
-
-
-def _is_view(storage, result):
-    if storage.owner is None:
-        storage.owner = storage.value[...].base
-    return result.base is storage.owner or np.may_share_memory(result, storage.value)
-
-
-def _mask_assignment(x, items, v):
-    """True for x[mask] = v where the result is `where(mask, v, x)`, whatever the mask: v does not depend on how many are true."""
-    if len(items) != 1:
-        return False
-    mask = concrete(items[0])
-    if not isinstance(mask, (np.ndarray, np.bool, bool)) or np.asarray(mask).dtype != bool:
-        return False
-    extra = x.value.ndim - np.ndim(mask)
-    return x.value.shape[:np.ndim(mask)] == np.shape(mask) and (np.size(concrete(v)) == 1 or np.ndim(concrete(v)) <= extra)

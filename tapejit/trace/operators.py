@@ -12,57 +12,56 @@ import sys
 
 import numpy as np
 
-from ..errors import UnsupportedError
 from ..ops import OPS
 from .assemble import assemble
-from .elementwise import record
-from .recorder import innermost
+from .elementwise import apply_ufunc, record
 from .tracer import LOWERINGS, Tracer, concrete, members, scalar, traced
 from .views import update
 
 _FLOAT = (float, np.float64)
 _LARGEST = sys.float_info.max
-_OPERANDS = (Tracer, bool, int, float, complex, np.ndarray, np.generic)
+_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+_getframe = sys._getframe
 
 
-def binary(operate, ufunc, operands):
-    """The result of a Python operator, computed by NumPy (or Python) and recorded as `ufunc`."""
-    operands = [assemble(o) if isinstance(o, (list, tuple)) else o for o in operands]
-    for o in operands:
-        if type(o) is not Tracer and (not isinstance(o, _OPERANDS) or isinstance(o, np.ndarray) and o.dtype == object):
-            operands = [assemble(p) if isinstance(p, np.ndarray) else p for p in operands]
-            if not all(type(p) is Tracer or isinstance(p, _OPERANDS) for p in operands):
+def binary(operate, ufunc, operands, frame):
+    """The result of a Python operator, computed by NumPy (or Python) and recorded as `ufunc`; `frame` is the caller's."""
+    for operand in operands:
+        if type(operand) is not Tracer and (not isinstance(operand, _NUMBERS) or isinstance(operand, np.ndarray) and operand.dtype == object):
+            if not isinstance(operand, (list, tuple, np.ndarray)):
                 return NotImplemented
-    trace = innermost(operands)
-    values = [concrete(o) for o in operands]
-    result = trace.call(operate, *values)
-    if type(result) is complex and not any(type(v) is complex for v in values):
-        raise UnsupportedError(f"at {trace.here()}, a negative Python float to a fractional power is a complex number: "
-                               "use numpy.power (nan) or make the argument complex")
-    return traced(trace, result, record(trace, ufunc, operands, values, result))
+            if not isinstance(operand, np.ndarray) and not _joins_list(operate, operands):
+                return NotImplemented
+            operands = [o if type(o) is Tracer else assemble(o) for o in operands]
+    return apply_ufunc(ufunc, operate, operands, frame)
+
+
+def _joins_list(operate, operands):
+    """Whether an operator makes an array of a list: Python floats do not, and NumPy scalars repeat it when they multiply."""
+    kinds = np.ndarray if operate is operator.mul else (np.ndarray, np.generic)
+    return any(isinstance(o, kinds) for o in operands)
 
 
 def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compares=False):
     """The method of a binary operator: `operate` on concrete values, `ufunc` (and `row`, if it has a fast path) on the tape."""
     code = row.code if row is not None else None
-    make = _make_scalar
 
-    def general(self, other):
+    def general(self, other, frame):
         if in_place is not None and type(self.value) is np.ndarray:
-            return update(in_place, ufunc, self, other)
-        return binary(operate, ufunc, (other, self) if reflected else (self, other))
+            return update(in_place, ufunc, self, other, frame)
+        return binary(operate, ufunc, (other, self) if reflected else (self, other), frame)
 
     def method(self, other):
         trace = self._trace
         a = self.value
         a_type = type(a)
         if a_type not in _FLOAT:
-            return general(self, other)
+            return general(self, other, _getframe(1))
         if type(other) is Tracer:
             b = other.value
             b_type = type(b)
             if b_type not in _FLOAT or other._trace is not trace:
-                return general(self, other)
+                return general(self, other, _getframe(1))
             b_id = other._id
         else:
             b = other
@@ -70,7 +69,7 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
             if b_type is int:
                 b_type = float
             elif b_type not in _FLOAT:
-                return general(self, other)
+                return general(self, other, _getframe(1))
             b_id = trace.numbers.get(b)
             if b_id is None:
                 b_id = trace.number(b)
@@ -83,84 +82,79 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
             try:
                 value = operate(float(a), float(b))
             except ZeroDivisionError:
-                return general(self, other)
+                return general(self, other, _getframe(1))
             if compares:
                 value = np.bool(value)
             elif -_LARGEST <= value <= _LARGEST:
                 value = np.float64(value)
             else:
-                return general(self, other)  # inf or nan: NumPy may have to warn
+                return general(self, other, _getframe(1))  # inf or nan: NumPy may have to warn
         frame = _getframe(1)
         line = trace.lines.get((id(frame.f_code), frame.f_lasti), -1)
         if line < 0:
             line = trace.find_line(frame)[0]
-        return make(trace, value, trace.record(code, ids, trace.bool_type if compares else 0, 0, line))
+        return scalar(trace, value, trace.record(code, ids, trace.bool_type if compares else 0, 0, line))
 
-    return method if row is not None else general
-
-
-_getframe = sys._getframe
-_make_scalar = scalar
+    return method if row is not None else lambda self, other: general(self, other, _getframe(1))
 
 
-def _unary(operate, ufunc):
+def _unary(operate, ufunc, row):
+    """The method of a unary operator."""
+    code = row.code
+
     def method(self):
-        trace = self._trace
         value = self.value
-        result = trace.call(operate, value)
-        return traced(trace, result, record(trace, ufunc, (self,), (value,), result))
+        kind = type(value)
+        if kind not in _FLOAT:
+            return apply_ufunc(ufunc, operate, (self,), _getframe(1))
+        trace = self._trace
+        value = operate(value)
+        line = trace.find_line(_getframe(1))[0]
+        return scalar(trace, value, trace.record(code, (self._id,), 0, 0, line))
+
     return method
 
 
 # --- powers ----------------------------------------------------------------------------------------------------------
 
-_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
+_SHORT_CUTS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
 
 
 def power(self, other, modulus=None):
     """x ** y, with NumPy's short cuts: x**2 is square(x), x**0.5 sqrt(x), x**-1 reciprocal(x)."""
     if modulus is not None:
         return NotImplemented
-    shortcut = _POWERS.get(other) if type(other) in (int, float) else None
-    if shortcut is None and not (type(other) in (int, float) and other == 0):
-        return binary(operator.pow, np.power, (self, other))
+    frame = _getframe(1)
+    if type(other) not in (int, float) or (other and other not in _SHORT_CUTS):
+        return binary(operator.pow, np.power, (self, other), frame)
     trace = self._trace
-    value = self.value
-    result = trace.call(operator.pow, value, other)
-    if type(result) is complex is not type(value):
-        return binary(operator.pow, np.power, (self, other))  # its error
-    return traced(trace, result, record_power(trace, self, other, result))
+    place = trace.find_line(frame)
+    result = trace.call(place, operator.pow, (self.value, other))
+    if type(result) is complex is not type(self.value):
+        return apply_ufunc(np.power, operator.pow, (self, other), frame)  # its error
+    return traced(trace, result, record_power(trace, self, other, result, place[0]))
 
 
-def record_power(trace, x, exponent, result):
+def record_power(trace, x, exponent, result, line):
     """The id of x ** exponent."""
-    shortcut = _POWERS.get(exponent) if type(exponent) in (int, float) else None
-    if type(exponent) in (int, float) and exponent == 0:  # one, whatever x is: NaN too
-        one = np.ones((), np.asarray(result).dtype)
-        id = trace.builder.constant(one)
-        return trace.emit(OPS["broadcast"], (id,), (np.shape(result),)) if np.shape(result) else id
-    if shortcut is None or np.asarray(x.value).dtype.kind not in "fc" and exponent not in (1, 2):
-        return record(trace, np.power, (x, exponent), (x.value, exponent), result)
-    name = np.asarray(result).dtype
-    values = (x.value if getattr(x.value, "dtype", None) == name else np.asarray(x.value).astype(name),)
-    converted = x if values[0] is x.value else traced(trace, values[0], trace.lift(x, _short(result)))
-    return record(trace, shortcut, (converted,), values, result)
-
-
-def _short(result):
-    from .elementwise import name_of
-
-    return name_of(result)
+    kind = np.asarray(result).dtype
+    short = type(exponent) in (int, float) and (exponent == 0 or exponent in _SHORT_CUTS)
+    if not short or kind != np.asarray(x.value).dtype and exponent and not (exponent == 2 and type(exponent) is int):
+        return record(trace, np.power, (x, exponent), (x.value, concrete(exponent)), result, None, line)
+    if exponent:
+        return record(trace, _SHORT_CUTS[exponent], (x,), (x.value,), result, None, line)
+    one = trace.builder.constant(kind.type(1))  # x ** 0 is one, whatever x is: NaN too
+    return trace.emit(OPS["broadcast"], (one,), (np.shape(result),)) if np.shape(result) else one
 
 
 def reflected_power(self, other, modulus=None):
-    return NotImplemented if modulus is not None else binary(operator.pow, np.power, (other, self))
+    return NotImplemented if modulus is not None else binary(operator.pow, np.power, (other, self), _getframe(1))
 
 
 def power_in_place(self, other):
     if type(self.value) is np.ndarray:
-        return update(operator.ipow, np.power, self, other, lambda trace, x, y, result: record_power(trace, x, y, result))
-    return power(self, other)
+        return update(operator.ipow, np.power, self, other, _getframe(1), record_power)
+    return binary(operator.pow, np.power, (self, other), _getframe(1)) if type(other) is Tracer else self ** other
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------
@@ -194,11 +188,6 @@ def reflected_divided_with_remainder(self, other):
     return other // self, other % self
 
 
-def invert(self):
-    return _invert(self)
-
-
-_invert = _unary(operator.invert, np.invert)
 _ROWS = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.true_divide: "divide"}
 _IN_ORDER = {"eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less), "le": (operator.le, np.less_equal),
              "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal)}
@@ -222,8 +211,8 @@ def _operators():
 
 members(dict(
     _operators(),
-    __neg__=_unary(operator.neg, np.negative), __pos__=_unary(operator.pos, np.positive), __abs__=_unary(operator.abs, np.absolute),
-    __invert__=invert, __pow__=power, __rpow__=reflected_power, __ipow__=power_in_place,
+    __neg__=_unary(operator.neg, np.negative, OPS["negative"]), __pos__=_unary(operator.pos, np.positive, OPS["positive"]),
+    __abs__=_unary(operator.abs, np.absolute, OPS["absolute"]), __invert__=_unary(operator.invert, np.invert, OPS["invert"]), __pow__=power, __rpow__=reflected_power, __ipow__=power_in_place,
     __matmul__=matmul, __rmatmul__=reflected_matmul, __imatmul__=matmul_in_place,
     __divmod__=divided_with_remainder, __rdivmod__=reflected_divided_with_remainder,
     __array_priority__=1000.0,

@@ -20,6 +20,7 @@ import types
 
 import numpy as np
 
+from .. import numpy as _  # noqa: F401  enters NumPy's namespace among the equivalents
 from .chance import IMPURE
 from .contents import FIXED, PLAIN
 from .equivalents import EQUIVALENTS

@@ -7,6 +7,8 @@ add.reduce); for other ufuncs they are unrolled along the axis. Functions go to 
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from ..errors import TracingError, UnsupportedError
@@ -14,8 +16,9 @@ from ..ops import OPS, Type
 from .assemble import assemble
 from .attributes import unsupported
 from .elementwise import kind_of, loop_of, name_of, record
+from .operators import binary
 from .recorder import innermost
-from .tracer import LOWERINGS, Tracer, array, concrete, members, traced
+from .tracer import LOWERINGS, Tracer, array, concrete, lowering, members, traced
 from .views import stretched, writable, write
 
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any}
@@ -31,6 +34,8 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
         if type(operand) is not Tracer and not isinstance(operand, (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)):
             if getattr(type(operand), "__array_ufunc__", None) is not None:
                 return NotImplemented
+    if not kwargs and method == "__call__" and ufunc.nout == 1 and ufunc.nin == len(inputs) and ufunc not in LOWERINGS and ufunc.signature is None:
+        return binary(ufunc, ufunc, inputs, sys._getframe(1))
     return METHODS[method](ufunc, *inputs, **kwargs)
 
 
@@ -83,19 +88,17 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
     if signature is not None:
         options["signature"] = signature
     mask = concrete(where)
+    place = trace.find_line(sys._getframe(1))
     if target is not None:
-        trace.call(ufunc, *values, out=target.value, where=mask, **options)
+        trace.call(place, ufunc, values, {"out": target.value, "where": mask, **options})
         result = target.value
     elif mask is True:
-        result = trace.call(ufunc, *values, **options)
+        result = trace.call(place, ufunc, values, options)
     else:
         shape = np.broadcast_shapes(np.shape(mask), *map(np.shape, values))
         result = np.zeros(shape, ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), signature=signature, casting="unsafe")[-1])
-        trace.call(ufunc, *values, out=result, where=mask, **options)
-    loop = loop_of(ufunc, values, signature)
-    if loop[-1] is None:
-        trace.type_of(result)
-    id = record(trace, ufunc, inputs, values, result, loop)
+        trace.call(place, ufunc, values, {"out": result, "where": mask, **options})
+    id = record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0])
     if where is not True:
         otherwise = target if target is not None else np.zeros((), result.dtype)
         shape = np.shape(result)
@@ -109,6 +112,20 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
         id = trace.emit(OPS["broadcast"], (id,), (result.shape,))
     write(target, id)
     return target
+
+
+@lowering(np.divmod)
+def divmod_(a, b, *, out=(None, None), **options):
+    """np.divmod: the quotient rounded down, and the remainder."""
+    return np.floor_divide(a, b, out=out[0], **options), np.remainder(a, b, out=out[1], **options)
+
+
+@lowering(np.modf)
+def modf(x, *, out=(None, None), **options):
+    """np.modf: the fraction, with the sign of x, and the whole part."""
+    whole = np.trunc(x, **options)
+    fraction = np.copysign(np.where(np.isinf(x), 0.0, x - whole).astype(whole.dtype), x)
+    return (fraction, whole) if out == (None, None) else (np.positive(fraction, out=out[0]), np.positive(whole, out=out[1]))
 
 
 DEFAULTS = {"out": None, "where": True, "casting": "same_kind", "dtype": None, "signature": None, "order": "K", "subok": True}

@@ -8,8 +8,6 @@ The caller's own arrays are never written: `own` first replaces the concrete sto
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
@@ -20,21 +18,22 @@ from .elementwise import loop_of, name_of, record
 from .recorder import innermost
 from .tracer import Tracer, concrete, derive
 
-RESHAPE, TRANSPOSE, INDEX, TAKE = (OPS[name] for name in ("reshape", "transpose", "index", "take"))
+RESHAPE, TRANSPOSE, INDEX, INDEX_SET, TAKE = (OPS[name] for name in ("reshape", "transpose", "index", "index_set", "take"))
 
 
-def update(operate, ufunc, x, other, record_with=None):
-    """x op= other, in place: `operate` is Python's in-place operator, NumPy's casting rules and errors apply."""
+def update(operate, ufunc, x, other, frame, record_with=None):
+    """x op= other, in place: `operate` is Python's in-place operator; NumPy's casting rules and errors apply. `frame` is the caller's."""
     other = assemble(other) if isinstance(other, (list, tuple)) else other
     trace = innermost((x, other))
     writable(x, trace)
     values = (x.value, concrete(other))
-    place = trace.find_line(sys._getframe(1))
+    place = trace.find_line(frame)
     trace.call(place, operate, values)
     if record_with is None:
-        id = trace.cast(record(trace, ufunc, (x, other), values, x.value, loop_of(ufunc, values), place[0]), name_of(x.value))
+        id = record(trace, ufunc, (x, other), values, x.value, loop_of(ufunc, values), place[0])
     else:
-        id = trace.cast(record_with(trace, x, other, x.value), name_of(x.value))
+        id = record_with(trace, x, other, x.value, place[0])
+    id = trace.cast(id, name_of(x.value))
     write(x, id)
     return x
 
@@ -104,7 +103,8 @@ def put_back(trace, base, how, id):
             axes = step.params[0]
             id = trace.emit(TRANSPOSE, (id,), (tuple(sorted(range(len(axes)), key=axes.__getitem__)),))
         elif step.row is INDEX:
-            id = trace.emit(OPS["index_set"], (derive(trace, base, how[:k]), id), step.params)
+            whole = derive(trace, base, how[:k])
+            id = trace.record(INDEX_SET.code, (whole, id), trace.builder.tape.type[whole], trace.builder.param_index(step.params), trace.line())
         elif step.row is TAKE:
             index, id = _distinct(trace, step, id)
             id = trace.emit(OPS["take_set"], (derive(trace, base, how[:k]), index, id), step.params)

@@ -84,6 +84,7 @@ def test_products_with_zeros_have_the_right_derivative():
 def test_extrema_share_ties():
     """Equal largest elements share the derivative of max equally."""
     assert gradient(lambda x: OPS["max"](x, axes=(0,)), np.array([3.0, 1.0, 3.0]))[0].tolist() == [0.5, 0.0, 0.5]
+    assert gradient(lambda x: OPS["sqrt"](OPS["max"](x, axes=(0,))), np.array([-3.0, 0.0]))[0].tolist() == [0.0, INF]
 
 
 def test_higher_orders_at_removable_singularities():

@@ -94,6 +94,12 @@ def common_dtype(*arrays):
     return np.result_type(*[a.dtype for a in arrays])
 
 
+def weak(x):
+    """What NumPy's promotion sees of `x`: a Python number, which is weak, or a dtype."""
+    x = concrete(x)
+    return x if type(x) in (int, float, complex) else np.dtype(bool) if type(x) is bool else asarray(x).dtype
+
+
 def masked(a, where, value):
     """`a` with `value` where the mask `where` is false; a mask that is not given is all true."""
     if where is True or not given(where):
@@ -101,7 +107,7 @@ def masked(a, where, value):
     return np.where(where, a, a.dtype.type(value))
 
 
-def deliver(result, out):
+def deliver(result, out, casting="same_kind"):
     """`result`; or `out`, after the result has been written into it with NumPy's checks for `out=`."""
     if out is None:
         return result
@@ -109,8 +115,8 @@ def deliver(result, out):
         (out,) = out
     if np.shape(concrete(out)) != np.shape(concrete(result)):
         raise ValueError(f"output array has shape {out.shape}, but the result has shape {result.shape}")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
-        raise TypeError(f"Cannot cast the result from {result.dtype!r} to the output's {out.dtype!r} with casting rule 'same_kind'")
+    if not np.can_cast(result.dtype, out.dtype, casting):
+        raise TypeError(f"Cannot cast the result from {result.dtype!r} to the output's {out.dtype!r} with casting rule {casting!r}")
     out[...] = result
     return out
 

@@ -15,8 +15,8 @@ from ..assemble import assemble
 from ..recorder import current_trace
 from ..tracer import LOWERINGS, Tracer, concrete, lowering
 from . import common
-from .common import cast, holds_tracer, static
-from .numpy_source import REPLACED, numpy_source
+from .common import cast, holds_tracer, static, weak
+from .numpy_source import REPLACED
 
 CREATION = {}  # NumPy's function -> what stands in for it in traced code
 
@@ -145,8 +145,8 @@ for _function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortrana
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     num = operator.index(num)
     np.linspace(0.0, 1.0, num, endpoint, device=device)  # NumPy's error
+    working = np.result_type(weak(start), weak(stop), 1.0)
     start, stop = common.asarray(start), common.asarray(stop)
-    working = np.result_type(start.dtype, stop.dtype, float(num))
     start, stop = cast(start, working), cast(stop, working)
     delta, intervals = stop - start, num - 1 if endpoint else num
     step = delta / working.type(intervals) if intervals > 0 else delta * working.type(np.nan)
@@ -162,8 +162,12 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
 @lowering(np.logspace)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    y = np.power(base, linspace(start, stop, num, endpoint, axis=axis)) if np.ndim(base) == 0 else numpy_source(np.logspace)(
-        start, stop, num, endpoint, base, None, axis)
+    if np.ndim(base):  # a base per element: the new axis goes where all three are broadcast
+        parts = [common.asarray(part) for part in (start, stop, base)]
+        n = max(part.ndim for part in parts)
+        start, stop, base = (part.reshape((1,) * (n - part.ndim) + part.shape) for part in parts)
+        base = np.expand_dims(base, axis)
+    y = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else y.astype(dtype)
 
 

@@ -6,9 +6,10 @@ shapes and types is answered at once.
 
 import numpy as np
 
+from ...errors import UnsupportedError
 from ...ops import OPS
 from ..tracer import lowering
-from .common import asarray, cast, concrete, deliver, given, masked
+from .common import asarray, cast, concrete, deliver, masked
 from .reductions import reduced, sum_
 from .selection import truth
 
@@ -110,27 +111,29 @@ def fix(x, out=None):
 
 @lowering(np.real)
 def real(val):
-    return asarray(val).real
+    return _real_only(val, np.real)
 
 
 @lowering(np.imag)
 def imag(val):
-    return asarray(val).imag
+    return np.zeros(np.shape(val), _real_only(val, np.imag).dtype)[()]
 
 
 @lowering(np.real_if_close)
 def real_if_close(a, tol=100):
-    a = asarray(a)
-    if a.dtype.kind != "c":
-        return a
-    limit = np.finfo(a.dtype).eps * tol if tol > 1 else tol
-    return a.real if np.all(np.abs(a.imag) < limit) else a
+    return _real_only(a, np.real_if_close)
+
+
+def _real_only(x, function):
+    x = asarray(x)
+    if x.dtype.kind == "c":
+        raise UnsupportedError(f"np.{function.__name__} of a traced complex array is not differentiated: trace its real and imaginary parts apart")
+    return x
 
 
 @lowering(np.angle)
 def angle(z, deg=False):
-    z = asarray(z)
-    radians = np.arctan2(z.imag, z.real)
+    radians = np.arctan2(imag(z), real(z))
     return radians * (180 / np.pi) if deg else radians
 
 

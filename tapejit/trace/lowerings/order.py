@@ -113,6 +113,8 @@ lowering(np.argmin)(argmin)
 def _nan_arg(lowered, worst):
     def result(a, axis=None, out=None, *, keepdims=False):
         a = asarray(a)
+        if a.dtype.kind != "f":
+            return lowered(a, axis, out, keepdims=keepdims)
         nan = np.isnan(a)
         if np.any(np.all(nan, axis=axis)):
             raise ValueError("All-NaN slice encountered")
@@ -144,7 +146,7 @@ def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     ordered, shape = _sorted_last(a, axis, keepdims)
     n = ordered.shape[-1]
     y = mean_(ordered[..., (n - 1) // 2:n // 2 + 1], axis=-1)
-    return deliver(_nan_where_any(y, ordered).reshape(shape)[()], out)
+    return deliver(_nan_where_any(y, ordered).reshape(shape)[()], out, "unsafe")
 
 
 def _nan_where_any(y, ordered):
@@ -171,7 +173,9 @@ def _quantile(function, scale):
         below = np.take(ordered, lower, -1)
         if dtype.kind in "fc":
             above = np.take(ordered, np.minimum(lower + 1, last), -1)
-            below = below + (above - below) * cast(place - lower, dtype)
+            part = cast(place - lower, dtype)
+            rise = above - below
+            below = np.where(part >= 0.5, above - rise * (1 - part), below + rise * part)  # exact at both ends, as NumPy's
         y = cast(below, dtype)
         q_axes = np.ndim(place)
         if ordered.dtype.kind == "f":

@@ -58,7 +58,7 @@ def mean_(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     dtype = mean_dtype(a, dtype)
     working = np.dtype(np.float32) if dtype == np.float16 else dtype  # as NumPy does: float16 overflows early
     total = sum_(a, axis=axis, dtype=working, keepdims=keepdims, where=where)
-    return deliver(cast(divided(total, count(a, axis, keepdims, where)), dtype), out)
+    return deliver(cast(divided(total, count(a, axis, keepdims, where)), dtype), out, "unsafe")
 
 
 @lowering(np.var)
@@ -74,7 +74,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     deviation = cast(a - mean, dtype)
     total = sum_(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     left = count(a, axis, keepdims, where) - ddof
-    return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out)
+    return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out, "unsafe")
 
 
 @lowering(np.std)

@@ -5,7 +5,7 @@ import numpy as np
 from ...ops import OPS, ROWS
 from ..recorder import innermost
 from ..tracer import concrete, lowering
-from .common import NO_VALUE, asarray, axes_of, cast, common_dtype, deliver, given, static
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
 
@@ -14,14 +14,8 @@ from .common import NO_VALUE, asarray, axes_of, cast, common_dtype, deliver, giv
 def where(condition, x=NO_VALUE, y=NO_VALUE, /):
     if not given(x) and not given(y):
         return nonzero(condition)
-    dtype = np.where(True, *(_shape_free(v) for v in (x, y))).dtype  # Python numbers stay weak
+    dtype = np.result_type(weak(x), weak(y))
     return OPS["where"](truth(condition), cast(asarray(x), dtype), cast(asarray(y), dtype))
-
-
-def _shape_free(x):
-    """A Python number as it is, an array as an empty one: what np.where and np.select see of x's type."""
-    x = concrete(x)
-    return x if type(x) in (int, float, complex, bool) else np.empty(0, asarray(x).dtype)
 
 
 def truth(x):
@@ -34,8 +28,8 @@ def truth(x):
 def select(condlist, choicelist, default=0):
     """The first condition wins: choices are laid over the default from the last to the first."""
     condlist, choicelist = list(condlist), list(choicelist)
-    np.select([np.empty(0, asarray(c).dtype) for c in condlist], [_shape_free(c) for c in choicelist], _shape_free(default))  # NumPy's errors
-    dtype = np.result_type(*(_shape_free(c) for c in choicelist), _shape_free(default))
+    np.select([np.empty(0, asarray(c).dtype) for c in condlist], [np.empty(0)] * len(choicelist))  # NumPy's errors
+    dtype = np.result_type(*map(weak, choicelist), weak(default))
     y = cast(asarray(default), dtype)
     for condition, choice in zip(condlist[::-1], choicelist[::-1]):
         y = OPS["where"](asarray(condition), cast(asarray(choice), dtype), y)
@@ -172,12 +166,11 @@ def take_along_axis(arr, indices, axis=-1):
 
 @lowering(np.choose)
 def choose(a, choices, out=None, mode="raise"):
-    choices = [asarray(c) for c in choices]
-    a = asarray(a)
+    dtype = np.result_type(*map(weak, choices))
+    a, choices = asarray(a), [asarray(c) for c in choices]
     if mode == "raise":
         np.choose(concrete(a), [np.zeros(1)] * len(choices))  # NumPy's error
     places = _places(a, len(choices), mode)
-    dtype = common_dtype(*choices)
     y = cast(choices[0], dtype)
     for place, choice in enumerate(choices[1:], 1):
         y = OPS["where"](places == place, cast(choice, dtype), y)

@@ -1,0 +1,64 @@
+"""What a program does, in words: a headline, then a line per group of its schedule (loops, steps, runs), for people to read."""
+
+from ..ops import ROWS
+from . import classify
+from .fuse import Loop, Run
+
+LINES_LIMIT = 40  # groups told one by one
+
+
+def describe(schedule, layout):
+    """The text; the groups in the order in which they run."""
+    facts, groups = schedule.facts, schedule.groups
+    scalars = sum(len(g.items) for g in groups if isinstance(g, Run))
+    guards = sum(len(g.guards) for g in groups if isinstance(g, Run))
+    loops = sum(isinstance(g, Loop) for g in groups)
+    hosts = sum(not isinstance(g, (Loop, Run)) and g.name in ("host", "copy") for g in groups)
+    steps = sum(not isinstance(g, (Loop, Run)) for g in groups) - hosts
+    counted = [(guards, "guard"), (scalars, "scalar instruction"), (loops, "fused loop"), (steps, "step"), (hosts, "host call")]
+    parts = [f"{n} {what}{'s' if n > 1 else ''}" for n, what in counted if n]
+    parts.append(f"arena {layout.arena_bytes} bytes" + (f", {len(layout.constants)} of constants" if layout.constants else ""))
+    lines = ["; ".join(parts)]
+    told = [g for g in groups if not isinstance(g, Run) or g.items or g.guards]
+    lines += [_line(schedule, layout, g) for g in told[:LINES_LIMIT]]
+    if len(told) > LINES_LIMIT:
+        lines.append(f"... and {len(told) - LINES_LIMIT} more")
+    return "\n".join(lines)
+
+
+def _line(schedule, layout, group):
+    facts = schedule.facts
+    if isinstance(group, Run):
+        parts = [f"{len(group.items)} scalar instruction{'s' if len(group.items) > 1 else ''}"] if group.items else []
+        return "; ".join(parts + [f"guard on {_named(schedule, layout, place[0])}" for _, place in group.guards])
+    if isinstance(group, Loop):
+        ops = " ".join(ROWS[facts.op[k]].name for k in group.records)
+        reads = _names(schedule, layout, [schedule.storage_of(o) for o in sorted(group.inputs)] + [s[0] for _, s, _, _ in group.closings if type(s) is tuple])
+        stores = _names(schedule, layout, [k for k in group.records if k in schedule.stored] + [p[0] for kind, _, _, p in group.closings if kind == "store"])
+        parts = [f"loop over {group.shape}: {ops or 'copy'}", f"reads {reads}"] + ([f"writes {stores}"] if stores else [])
+        parts += [f"{'adds to' if kind == 'add' else kind + ' into'} {_named(schedule, layout, place[0])}" for kind, _, _, place in group.closings if kind != "store"]
+        return "; ".join(parts + [f"{group.registers} registers"])
+    what = {"host": f"host call of {ROWS[facts.op[group.record]].name}", "copy": "host copy"}.get(group.name, group.name)
+    reads = _names(schedule, layout, [place[0] for _, place in group.operands])
+    return f"{what}: reads {reads}; writes {_named(schedule, layout, group.result[1][0])}"
+
+
+def _names(schedule, layout, storages):
+    return ", ".join(dict.fromkeys(_named(schedule, layout, s) for s in storages)) or "nothing"
+
+
+def _named(schedule, layout, storage):
+    """What a reader of the tape knows a storage by."""
+    facts = schedule.facts
+    buffer, inputs = layout.buffer[storage], facts.tape.inputs
+    if buffer:
+        return _input_name(facts, inputs[buffer - 1]) if buffer <= len(inputs) else f"output {buffer - 1 - len(inputs)}"
+    if storage >= facts.n:
+        return "a constant" if schedule.extra[storage - facts.n][1] else "a copy"
+    if facts.op[storage] == classify.CONSTANT:
+        return "a constant"
+    return _input_name(facts, storage) if facts.op[storage] == classify.INPUT else f"%{storage}"
+
+
+def _input_name(facts, id):
+    return facts.tape.params_of(id)[1] or f"%{id}"
