@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -21,7 +22,7 @@ from .errors import ArgumentError, TraceWarning, UnsoundTraceError
 from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
-from .passes import derive
+from .passes import Phase, derive
 from .recording import argument_paths, name_of, native, record
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace
@@ -41,7 +42,9 @@ class Entry:
         self.recording = recording
         self.answer = answer_for(request, recording)
         self.tape = derive(recording.tape, self.answer.differentiate)
+        start = time.perf_counter()
         self.program = compile_tape(self.tape, late=self.answer.late)
+        self.tape.log.append(Phase("compile", time.perf_counter() - start, len(self.tape), len(self.tape)))
         self._direct = None
 
     def inputs(self, leaves):
@@ -135,6 +138,14 @@ class Specializer:
         leaves, tree = flatten((args, kwargs))
         _, traced = self.key(leaves, tree)
         return record(self.function, leaves, tree, traced, frozenset(), retargeted=self.request.retarget).tape
+
+    def derived_tape(self, args, kwargs):
+        """The tape that answers a call with these arguments, after the passes; its log has every phase."""
+        self.call(args, kwargs)  # the trace that answers is the first of its key now
+        leaves, tree = flatten((args, kwargs))
+        key, traced = self.key(leaves, tree)
+        entries = self.entries.get(key) or [self.compile(leaves, tree, traced)]
+        return entries[0].tape
 
     def nested(self, leaves, tree, traced, extra):
         """The result as Tracers: the call is part of an outer trace, into which the derived tape is written."""

@@ -63,6 +63,7 @@ def _transformed(kind, function, request, extra=None, doc=None):
     transformed.__name__ = transformed.__qualname__ = f"{kind}({name})"
     transformed.__doc__ = f"{kind} of {name}, by tapejit.\n\n{function.__doc__ or ''}".rstrip()
     transformed.specializer = specializer
+    transformed.tape = lambda *args, **kwargs: specializer.derived_tape(args, kwargs)
     return transformed
 
 

@@ -37,7 +37,8 @@ def test_a_tape_shows_as_a_table_of_value_operation_type_and_line():
     """One row per printed line, in the same words as the text form."""
     tape = parse_tape("tape f(x: f64[3])\n  %1 = sin x : f64[3]  # model.py:3\n  %2 = sum %1 axes=(0,) : f64[]\n  return %2")
     assert Cells(tape_html(tape)).rows == [
-        ["value", "operation", "type", "line"], ["%1", "sin x", "f64[3]", "model.py:3"], ["%2", "sum %1 axes=(0,)", "f64[]", ""], ["", "return %2", "", ""]]
+        ["value", "operation", "type", "line"], ["%1", "sin x", "f64[3]", "model.py:3"], ["%2", "sum %1 axes=(0,)", "f64[]", ""],
+        ["", "return %2", "", ""]]
     assert "tape f" in tape_html(tape) and "3 records, 1 input, 1 output" in tape_html(tape)
     assert tape._repr_html_() == tape_html(tape)
 

@@ -23,7 +23,8 @@ def example():
     y = OPS["sin"](x) * OPS["exp"](-OPS["square"](x))
     y = y * builder.expr(builder.constant(np.arange(5.0)))
     y = OPS["where"](OPS["less"](y, 0.5), OPS["index"](y, idx=((4, 5, -1),)), 0)
-    n = builder.emit(OPS["host"], (y.id,), (HostFunction(np.searchsorted, (HostFunction.operand, 0.25), {"side": "right"}), Type("i64", ())), Type("i64", ()))
+    n = builder.emit(OPS["host"], (y.id,), (HostFunction(np.searchsorted, (HostFunction.operand, 0.25), {"side": "right"}),
+                                            Type("i64", ())), Type("i64", ()))
     builder.tape.outputs = [OPS["sum"](y, axes=(0,)).id, n]
     return builder.tape
 
@@ -120,8 +121,10 @@ def test_inputs_whose_names_are_not_names_keep_them_in_the_header():
     assert records_of(parse_tape(text)) == records_of(builder.tape)
 
 
-@pytest.mark.parametrize("value", [np.float32(0.1), np.float64("-0.0"), -np.float64("nan"), np.complex128(complex(-0.0, 1e-300)), np.int32(-7), np.uint8(200), np.float16(0.1),
-                                   np.array([True, False]), np.complex64(1 + 2j), np.zeros((0, 3)), np.array([[np.inf, -np.inf]], np.float32)])
+@pytest.mark.parametrize("value", [np.float32(0.1), np.float64("-0.0"), -np.float64("nan"), np.complex128(complex(-0.0, 1e-300)),
+                                   np.int32(-7), np.uint8(200), np.float16(0.1),
+                                   np.array([True, False]), np.complex64(1 + 2j), np.zeros((0, 3)),
+                                   np.array([[np.inf, -np.inf]], np.float32)])
 def test_constants_come_back_to_the_bit(value):
     """Every dtype, signed zeros, infinities and NaNs survive both forms."""
     for full in (False, True):
@@ -142,7 +145,8 @@ def test_constants_come_back_to_the_bit(value):
     ("tape f(x: f64[3])\n sin x\n return x",
      "tape text, line 2: 'sin x': expected `%number = op operands : type`, `guard ... is ...` or `return ...`"),
     ("tape f()\n %0 = constant [0.0, ..., 9.0] : f64[10]\n return %0",
-     "tape text, line 2: '%0 = constant [0.0, ..., 9.0] : f64[10]': the array was abbreviated; print the tape with print_tape(tape, full=True)")])
+     "tape text, line 2: '%0 = constant [0.0, ..., 9.0] : f64[10]': the array was abbreviated; "
+     "print the tape with print_tape(tape, full=True)")])
 def test_errors_of_the_parser_name_the_line_and_what_was_expected(text, message):
     """An error says which line, what was expected there, and what was found."""
     with pytest.raises(TapeError) as error:

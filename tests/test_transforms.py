@@ -294,7 +294,7 @@ def test_check_grads_accepts_right_and_finds_wrong_derivatives():
     (lambda: tj.grad(wave, 1)(X), tj.ArgumentError, "grad: argnums=1, but the function was called with 1 positional argument: use argnums from 0 to 0, or argnames for keyword arguments"),
     (lambda: tj.grad(wave, "x"), tj.ArgumentError, "grad: argnums: expected an int or a tuple of ints, found 'x'"),
     (lambda: tj.grad(3.0), tj.ArgumentError, "grad: expected a function, found float 3.0: pass the function itself, as in grad(f)(x)"),
-    (lambda: tj.grad(np.sin)(X), tj.OutputError, "grad: the function returned an array of dtype float64 and shape (5,), expected a scalar: reduce it (np.sum, np.mean), or use jacobian or elementwise_grad"),
+    (lambda: tj.grad(np.sin)(X), tj.OutputError, "grad: the function returned an array of shape (5,), expected a scalar: reduce it (np.sum, np.mean), or use jacobian or elementwise_grad"),
     (lambda: tj.grad(lambda x: (np.sum(x), 1))(X), tj.OutputError, "grad: the function returns one number to differentiate, found a tuple of 2: return one number, pass has_aux=True for (value, aux), or use jacobian"),
     (lambda: tj.grad(lambda x: None)(X), tj.OutputError, "grad: the function returns one number to differentiate, found None: return one number, pass has_aux=True for (value, aux), or use jacobian"),
 ])

@@ -63,7 +63,7 @@ def _share_type(types):
 
 
 share = elementwise("tj_share(a, b)", lambda a, b, y: (0, 0), evaluate=_share, type_rule=_share_type,
-                    doc="The part of the derivative of maximum(a, b) that goes to a: 1 where a > b, 1/2 where equal, 0 where a < b, NaN for NaN.")
+                    doc="The part of maximum(a, b)'s derivative that goes to a: 1 where a > b, 1/2 where equal, 0 where a < b, NaN for NaN.")
 
 maximum = elementwise("tj_maximum(a, b)", lambda a, b, y: (share(a, b), share(b, a)), zero_safe=True, dtypes=("bool",) + NUMBERS,
                       kinks="equal operands share the derivative equally", doc="The larger operand; NaN when one is.")

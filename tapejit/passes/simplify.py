@@ -5,6 +5,7 @@ same tape with the same knowledge: nothing is simplified twice.
 
 from __future__ import annotations
 
+import math
 from itertools import compress
 
 import numpy as np
@@ -52,6 +53,11 @@ class FoldingBuilder(Builder):
 _BROADCAST = next(row.code for row in ROWS if row.name == "broadcast")
 
 
+def is_plain(array):
+    """Whether a constant is a float scalar other than 0 and the powers of two (1, -1 and 2 among them)."""
+    return array.ndim == 0 and array.dtype.kind == "f" and abs(math.frexp(array)[0]) not in (0.0, 0.5)
+
+
 def simplify(tape):
     """A FoldingBuilder whose tape computes what `tape` does, with fewer records; inputs and outputs keep their positions."""
     live = live_records(tape)
@@ -61,6 +67,7 @@ def simplify(tape):
     out, seen, rewrite = builder.tape, builder._seen, builder.rewrite
     out_op = out.op
     out_operands, out_first, out_type, out_param, out_line = out.operands, out.first, out.type, out.param, out.line
+    plain = set()  # constants that no identity asks for: the usual coefficients of scalar code
     for k in range(len(op)):
         if not live[k]:
             continue
@@ -69,11 +76,16 @@ def simplify(tape):
         builder.line = lines[k]
         if code < _ORDINARY or (code in rewrite and code not in ARITHMETIC):
             new[k] = _translate(builder, tape, k, code, mapped)
+            if code == CONSTANT and is_plain(tape.params_of(k)[0].array):
+                plain.add(new[k])
             continue
         for o in mapped:  # the common case, written out: nothing to fold, no identity applies
-            if out_op[o] in TELLING:
+            if out_op[o] in TELLING and o not in plain:
                 break
         else:
+            if mapped[0] in plain and all(o in plain for o in mapped):
+                new[k] = _translate(builder, tape, k, code, mapped)
+                continue
             key = (code, mapped, params[k])
             id = seen.get(key)
             if id is None:

@@ -28,7 +28,8 @@ def gradient(builder):
 def tangent(builder):
     """The tangent of the output; those of the floating inputs are further inputs."""
     tape = builder.tape
-    dots = {id: builder.input(tape.type_of(id), f"{tape.params_of(id)[1]}_dot") for id in list(tape.inputs) if tape.type_of(id).dtype[0] == "f"}
+    dots = {id: builder.input(tape.type_of(id),
+                              f"{tape.params_of(id)[1]}_dot") for id in list(tape.inputs) if tape.type_of(id).dtype[0] == "f"}
     return [dot for dot in forward(builder, dots, list(tape.outputs)) if dot is not None]
 
 

@@ -16,7 +16,8 @@ LINES = (None, ("model.py", 3), ("model.py", 14), ("a folder/other model.py", 7)
 def constant_array(rng, dtype, shape):
     values = np.asarray(draw(rng, "real", shape, dtype))
     if dtype in ("f32", "f64") and rng.random() < 0.5:
-        values = np.where(rng.random(shape) < 0.3, rng.choice([np.nan, -np.nan, np.inf, -np.inf, -0.0, 1e-310, 0.1], shape), values).astype(values.dtype)
+        values = np.where(rng.random(shape) < 0.3, rng.choice([np.nan, -np.nan, np.inf, -np.inf, -0.0, 1e-310, 0.1], shape),
+                          values).astype(values.dtype)
     return values
 
 
@@ -54,7 +55,8 @@ class RandomTape:
             self.add_input()
         elif kind < 0.16:
             rng = self.rng
-            self.values.append(self.builder.constant(constant_array(rng, DTYPES[rng.integers(len(DTYPES))], SHAPES[rng.integers(len(SHAPES))])))
+            self.values.append(self.builder.constant(constant_array(rng, DTYPES[rng.integers(len(DTYPES))],
+                                                                    SHAPES[rng.integers(len(SHAPES))])))
         elif kind < 0.2 and self.guards:
             self.add_guard()
         elif kind < 0.25 and self.hosts:
@@ -132,7 +134,8 @@ def _fits(shapes):
 
 def records_of(tape):
     """Everything that a tape says, as a comparable value: what its columns mean, not how they number their tables."""
-    records = [(row.name, tuple(operands), type, tuple(map(_comparable, params)), tape.line_of(k)) for k, row, operands, type, params in tape.records()]
+    records = [(row.name, tuple(operands), type, tuple(map(_comparable, params)), tape.line_of(k)) for k, row, operands, type,
+               params in tape.records()]
     return tape.name, records, list(tape.inputs), list(tape.outputs)
 
 

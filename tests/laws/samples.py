@@ -68,7 +68,8 @@ CASES = {
     "reshape": [(((2, 3),), {"shape": (3, 2)}), (((6,),), {"shape": (2, 1, 3)}), (((1,),), {"shape": ()}), (((0, 3),), {"shape": (3, 0)})],
     "transpose": [(((2, 3, 4),), {"axes": (2, 0, 1)}), (((3, 2),), {"axes": (1, 0)}), (((),), {"axes": ()})],
     "broadcast": [(((3, 1),), {"shape": (2, 3, 4)}), (((),), {"shape": (3,)}), (((1, 1),), {"shape": (1, 1)})],
-    "index": [(((4, 5),), {"idx": (1, (4, 3, -2))}), (((5,),), {"idx": (3,)}), (((5,),), {"idx": ((4, 5, -1),)}), (((4,),), {"idx": ((2, 0, 1),)})],
+    "index": [(((4, 5),), {"idx": (1, (4, 3, -2))}), (((5,),), {"idx": (3,)}), (((5,),), {"idx": ((4, 5, -1),)}),
+              (((4,),), {"idx": ((2, 0, 1),)})],
     "index_set": [(((4, 5), (3,)), {"idx": (1, (4, 3, -2))}), (((5,), ()), {"idx": (3,)})],
     "index_add": [(((4, 5), (3,)), {"idx": (1, (0, 3, 2))}), (((5,), ()), {"idx": (3,)})],
     "take": [(((4, 3), _I([1, -1, 1])), {"axis": 0}), (((2, 5), _I([[0, 4], [2, 2]])), {"axis": 1}), (((4,), _I(2)), {"axis": 0})],
@@ -81,9 +82,11 @@ CASES = {
     "cast": [(((3,),), {"dtype": "f32"}), (((3,),), {"dtype": "i64"}), (((3,),), {"dtype": "f64"}), (((3,),), {"dtype": "bool"})],
     "max": [(((3, 4),), {"axes": (1,)}), (((3, 4),), {"axes": (0, 1)})],
     "min": [(((3, 4),), {"axes": (0,)}), (((2, 3, 2),), {"axes": (0, 2)})],
-    "prod": [(((3, 4),), {"axes": (1,)}), (((2, 3, 2),), {"axes": (0, 2)}), (((0, 2),), {"axes": (0,)}), ((_I([2.0, 0.0, 3.0]),), {"axes": (0,)}),
+    "prod": [(((3, 4),), {"axes": (1,)}), (((2, 3, 2),), {"axes": (0, 2)}), (((0, 2),), {"axes": (0,)}),
+             ((_I([2.0, 0.0, 3.0]),), {"axes": (0,)}),
              ((_I([[0.0, 5.0], [0.0, 7.0]]),), {"axes": (0, 1)})],
-    "cumprod": [(((4, 3),), {"axis": 0}), (((2, 7),), {"axis": 1}), ((_I([2.0, 0.0, 3.0, 4.0, 0.0, 5.0]),), {"axis": 0}), (((0, 2),), {"axis": 0})],
+    "cumprod": [(((4, 3),), {"axis": 0}), (((2, 7),), {"axis": 1}), ((_I([2.0, 0.0, 3.0, 4.0, 0.0, 5.0]),), {"axis": 0}),
+                (((0, 2),), {"axis": 0})],
     "any": [((_I([[True, False], [False, False]]),), {"axes": (1,)})],
     "all": [((_I([[True, False], [True, True]]),), {"axes": (1,)})],
     "argmax": [(((3, 4),), {"axis": 1})],
@@ -127,7 +130,10 @@ def jvp_of(builder):
 
 
 def vjp_of(builder):
-    """Append the cotangents of the floating inputs, given that of the output as a further input. Outputs: value, cotangents (or y for none)."""
+    """Append the cotangents of the floating inputs, given that of the output as a further input.
+
+    Outputs: the value, then the cotangents, -1 for none.
+    """
     tape = builder.tape
     (y,) = tape.outputs
     sources = [id for id in tape.inputs if builder.type_of(id).dtype[0] == "f"]
@@ -228,7 +234,8 @@ TRUTH = {  # row -> partial derivatives as mpmath functions of the operands
 
 # Ranges of operands over which partials are compared with the truth: as wide as the value is finite.
 WIDE = {
-    "real": [(1e-12, 1e3)], "nonzero": [(1e-100, 1e100)], "positive": [(1e-100, 1e100)], "above_minus_one": [(1e-12, 1e12)], "above_one": [(1e-12, 1e150)],
+    "real": [(1e-12, 1e3)], "nonzero": [(1e-100, 1e100)], "positive": [(1e-100, 1e100)], "above_minus_one": [(1e-12, 1e12)],
+    "above_one": [(1e-12, 1e150)],
     "unit": [(1e-12, 1.0)]}
 
 

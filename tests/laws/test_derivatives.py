@@ -10,7 +10,8 @@ from tapejit.passes import reverse
 from tapejit.tape import Builder, interpret, type_of
 
 DIFFERENTIABLE = [row.name for row in STRUCTURAL if row.differentiable]
-SHAPES = {0: [()], 1: [(), (4,), (2, 3), (0,), (1,)], 2: [((), ()), ((4,), (4,)), ((3, 1), (1, 4)), ((2, 3), ()), ((3,), (2, 1, 3)), ((0,), (1,))],
+SHAPES = {0: [()], 1: [(), (4,), (2, 3), (0,), (1,)],
+          2: [((), ()), ((4,), (4,)), ((3, 1), (1, 4)), ((2, 3), ()), ((3,), (2, 1, 3)), ((0,), (1,))],
           3: [((), (), ()), ((4,), (4,), (4,)), ((3, 1), (4,), ()), ((1,), (0,), (1,))]}
 
 

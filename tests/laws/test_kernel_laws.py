@@ -13,7 +13,8 @@ from tapejit.tape import Builder, interpret, type_of
 from tapejit.tape.text import print_tape
 from tapejit.tape.types import DTYPE_OF_NAME
 
-EXACT = {"add", "subtract", "multiply", "divide", "negative", "positive", "square", "reciprocal", "zero_mul", "sqrt", "where", "share", "maximum", "minimum",
+EXACT = {"add", "subtract", "multiply", "divide", "negative", "positive", "square", "reciprocal", "zero_mul", "sqrt", "where", "share",
+         "maximum", "minimum",
          "fmax", "fmin", "sign", "absolute", "copysign", "heaviside", "floor", "ceil", "trunc", "rint", "floor_divide", "remainder", "fmod"}
 ULPS = 4.0
 
@@ -89,7 +90,8 @@ def test_strided_and_reversed_operands(name, rng):
     builder = Builder(name)
     x = draw(rng, "positive", (6, 40))
     e = builder.expr(builder.input(type_of(x), "x"))
-    views = [OPS["index"](e, idx=((5, 3, -2), (0, 20, 2))), OPS["index"](OPS["transpose"](e, axes=(1, 0)), idx=((39, 3, -1), (4, 20 // 4, -1))),
+    views = [OPS["index"](e, idx=((5, 3, -2), (0, 20, 2))),
+             OPS["index"](OPS["transpose"](e, axes=(1, 0)), idx=((39, 3, -1), (4, 20 // 4, -1))),
              OPS["index"](e, idx=(2, (39, 40, -1)))]
     views = [v if len(v.shape) == 2 else v for v in views]
     for view in views:

@@ -151,7 +151,7 @@ np.put(a := v.copy(), [0, 2], [s, t]) or a; np.put(a := x.copy(), [0, -1], s) or
 np.place(a := v.copy(), v > 0, w) or a; np.place(a := x.copy(), x > 0, [s, t]) or a; np.putmask(a := v.copy(), v > 0, w) or a; np.putmask(a := v.copy(), v > 0, [s, t]) or a
 np.fill_diagonal(a := m.copy(), s) or a; np.fill_diagonal(a := m.copy(), u) or a; np.fill_diagonal(a := h.copy(), s) or a; np.fill_diagonal(a := np.ones((7, 2)) * s, t, wrap=True) or a; np.fill_diagonal(a := z.copy(), [s, t]) or a
 np.put_along_axis(a := x.copy(), np.array([[0], [2]]), s, axis=1) or a; np.put_along_axis(a := x.copy(), np.array([[0, 1, 1]]), u[None], axis=0) or a; np.put_along_axis(a := x.copy(), np.array([4, 0]), w[:2], axis=None) or a
-np.sum(x, axis=0, out=(a := u.copy())); np.mean(x, axis=1, out=(a := x[:, 0].copy())) + a; np.cumsum(v, out=(a := w.copy())); np.take(v, [0, 1, 2], out=(a := u.copy())); np.dot(x, z, out=(a := np.concatenate([x, y[:, :1]], 1))); np.concatenate([u[:2], u[2:]], out=(a := u.copy())); np.clip(x, 0.0, 1.0, out=(a := y.copy()))
+np.sum(x, axis=0, out=(a := u.copy())); np.mean(x, axis=1, out=(a := x[:, 0].copy())) + a; np.cumsum(v, out=(a := w.copy())); np.take(v, [0, 1, 2], out=(a := u.copy())); np.dot(x, z, out=(a := np.zeros_like(x @ z))); np.concatenate([u[:2], u[2:]], out=(a := u.copy())); np.clip(x, 0.0, 1.0, out=(a := y.copy()))
 np.std(x, axis=0, out=(a := u.copy())); np.max(x, 0, out=(a := u.copy())); np.median(x, axis=0, out=(a := u.copy())); np.round(x, 1, out=(a := y.copy())); np.einsum('ij->j', x, out=(a := u.copy())); np.matmul(m, u, out=(a := p.copy())); np.prod(x, axis=0, out=(a := u.copy())); np.sum(x, 0, None, (a := u.copy())) * a
 """
 

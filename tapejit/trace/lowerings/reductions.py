@@ -69,6 +69,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
             raise ValueError("ddof and correction can't be provided simultaneously.")
         ddof = correction
     dtype = mean_dtype(a, dtype)
+    a = masked(a, where, 0)  # what is masked may be NaN, which times a zero cotangent would still be NaN
     if not given(mean):
         mean = mean_(a, axis=axis, dtype=dtype, keepdims=True, where=where)
     deviation = cast(a - mean, dtype)
