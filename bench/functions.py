@@ -55,7 +55,7 @@ def chain_by_hand(x, steps):
 def thirty(x):
     """Thirty operations on an array and the sum that makes a number of them."""
     a = np.sin(x) * np.exp(-x * x) + np.log1p(x * x)
-    b = np.sqrt(1 + a * a) - np.tanh(a) / 3
-    c = np.where(b > 1, b * a, b - a) + np.cos(b) * np.arctan(a)
+    b = np.sqrt(1 + a * a) - np.tanh(a)
+    c = np.where(b > 1, b * a, b - a)
     d = np.logaddexp(a, c) * np.square(b) - np.abs(c) + x / (2 + np.cos(x))
     return np.sum(d * np.exp(-np.maximum(a, c)))

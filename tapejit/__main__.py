@@ -39,13 +39,7 @@ def main(arguments=None):
 
 def report(path, years, counts, start):
     """Fit from `start` and print each part of the report."""
-
-    def residuals(log_theta):
-        return model.residuals(log_theta, years, counts)
-
-    def misfit(log_theta):
-        return model.misfit(log_theta, years, counts)
-
+    residuals, misfit = model.problem(years, counts)
     name = "pelts of lynx and hare, Hudson's Bay Company" if path is PELTS else path
     print(f"Lotka-Volterra model, {name}: {len(years)} rows, {years[0]:g} to {years[-1]:g}")
     print(f"{counts.size} residuals, {start.size} parameters; RK4 with {model.STEPS_PER_YEAR} steps a year, in plain NumPy and Python loops\n")
@@ -55,7 +49,7 @@ def report(path, years, counts, start):
     print_fit(residuals, jacobian, start, path)
     gradient = tj.value_and_grad(misfit)
     print_check(misfit, gradient, residuals, jacobian, start)
-    print_times(misfit, gradient, start, years, counts)
+    print_times(years, counts, start)
 
 
 def print_phases(residuals, jacobian, x):
@@ -98,30 +92,31 @@ def print_check(misfit, gradient, residuals, jacobian, x):
     print(f"  J'r from the Jacobian   differs by {np.max(np.abs(reverse - products)) / scale:.1e} of the largest\n")
 
 
-def print_times(misfit, gradient, x, years, counts):
+def print_times(years, counts, x):
     """Time per value and gradient, next to the libraries that are installed."""
-    expected = gradient(x)[1]
-    print("time per value and gradient (median)")
-    print_time("tapejit", seconds_per_call(gradient, x))
-    print_time("the value alone, in NumPy", seconds_per_call(misfit, x))
+    misfit = model.problem(years, counts)[1]
+    print("time per value and gradient (median), and the first one")
+    print_time("the value alone, in NumPy", misfit, x)
+    expected = print_time("tapejit", tj.value_and_grad(misfit), x)[1]
     for name, make in PEERS.items():
         try:
             call = make(years, counts)
         except ImportError:
             print(f"  {name:52} not installed")
-            continue
         except ValueError as error:
             print(f"  {name:52} {error}")
-            continue
-        begin = time.perf_counter()
-        answer = np.asarray(call(x)[1])
-        first = time.perf_counter() - begin
-        differs = np.max(np.abs(answer - expected)) / np.max(np.abs(expected))
-        print_time(name, seconds_per_call(lambda x: np.asarray(call(x)[1]), x), f"first {first:.2f} s, differs by {differs:.0e}")
+        else:
+            found = print_time(name, lambda x: tuple(map(np.asarray, call(x))), x)[1]
+            print(f"    its gradient differs by {np.max(np.abs(found - expected)) / np.max(np.abs(expected)):.0e} of the largest")
 
 
-def print_time(name, seconds, remark=""):
-    print(f"  {name:52}{1e3 * seconds:11.3f} ms   {remark}".rstrip())
+def print_time(name, function, x):
+    """Print how long a function takes for x, at first and later; return its answer."""
+    begin = time.perf_counter()
+    answer = function(x)
+    first = time.perf_counter() - begin
+    print(f"  {name:52}{1e3 * seconds_per_call(function, x):11.3f} ms{1e3 * first:11.0f} ms")
+    return answer
 
 
 def seconds_per_call(function, x, budget=0.3):

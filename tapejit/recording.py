@@ -17,7 +17,8 @@ from .tape.interpret import evaluate
 from .tape.tape import CONSTANT, GUARD, INPUT
 from .trace import Trace, Tracer, current_trace
 from .trace.reads import Reads
-from .trace.retarget import retarget
+from .trace.retarget import adopt, release, retarget
+from .trace.watch import watch
 from .tree import flatten
 
 
@@ -87,18 +88,20 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     trace.reads = reads
     trace.differentiable = {position for position, k in enumerate(traced) if k in differentiated}
     positions = {k: position for position, k in enumerate(traced)}
-    with trace:
+    with trace, reads.closed_after(outer is None):
         arguments = list(leaves)
         for k in traced:
             leaf = leaves[k]
             arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else native(leaf), paths[k])
-        if retargeted:
-            for k, leaf in enumerate(leaves):
-                if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):
-                    arguments[k] = retarget(leaf, reads)
-            function = retarget(function, reads)
+        enter = retarget if retargeted else _watched
+        for k, leaf in enumerate(leaves):
+            if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):
+                arguments[k] = enter(leaf, reads)
+        function = enter(function, reads)
         args, kwargs = tree.build(arguments)
-        result = function(*args, **kwargs)
+        if retargeted:
+            adopt((args, kwargs), reads)
+        result = release(function(*args, **kwargs), reads)
         recording = Recording()
         out_leaves, recording.out_tree = flatten(result)
         recording.outputs = [_output_leaf(trace, leaf, path) for leaf, path in zip(out_leaves, recording.out_tree.paths())]
@@ -117,6 +120,11 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.why = None if recording.reusable else reads.why
     tape.log.append(Phase("trace", time.perf_counter() - start, 0, len(tape)))
     return recording
+
+
+def _watched(value, reads):
+    """`value` itself; all that it could read by name is entered into `reads`."""
+    return watch(reads, value, name_of(value))
 
 
 def argument_paths(tree):

@@ -68,7 +68,7 @@ class LateSeeds(Answer):
         rest = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[count:]]
         program.run(inputs + seeds, primal + rest, workspace=workspace, segment=0)
         values = [as_kind(value, leaf.kind) for value, leaf in zip(primal, self.traced_outputs)]
-        return self.result(values), Linear(self, inputs, program, workspace, primal)
+        return self.result(values), Linear(self, inputs, program, workspace, primal, rest)
 
     def inline(self, recording, inputs, leaves, extra=None):
         values = inline(derive(recording.tape), inputs, [leaf.kind for leaf in self.traced_outputs])
@@ -87,10 +87,11 @@ class Linear:
     It owns the workspace with the residuals, so that it can be called any number of times, from any thread.
     """
 
-    __slots__ = ("answer", "inputs", "program", "workspace", "primal", "lock")
+    __slots__ = ("answer", "inputs", "program", "workspace", "primal", "fixed", "lock")
 
-    def __init__(self, answer, inputs, program=None, workspace=None, primal=None):
+    def __init__(self, answer, inputs, program=None, workspace=None, primal=None, fixed=()):
         self.answer, self.inputs, self.program, self.workspace, self.primal = answer, inputs, program, workspace, primal
+        self.fixed = fixed  # the results as the first segment left them: what depends on no seed is there
         self.lock = threading.Lock()
 
     def __call__(self, *given):
@@ -101,9 +102,10 @@ class Linear:
             values = inline(tape, self.inputs + seeds, answer.kinds)
             return answer.finish_seeded(values[len(answer.traced_outputs):])
         program, count = self.program, len(answer.traced_outputs)
-        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[count:]]
-        with self.lock:
-            program.run(self.inputs + seeds, self.primal + outputs, workspace=self.workspace, segment=1)
+        outputs = [np.empty_like(array) if late else array.copy() for array, late in zip(self.fixed, program.late_outputs[count:])]
+        if seeds:
+            with self.lock:
+                program.run(self.inputs + seeds, self.primal + outputs, workspace=self.workspace, segment=1)
         return answer.finish_seeded([as_kind(value, kind) for value, kind in zip(outputs, answer.kinds[count:])])
 
     def __repr__(self):

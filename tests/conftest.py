@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from tapejit import passes
+
+passes.VERIFY_EACH_PASS = True
+
 
 def pytest_addoption(parser):
     parser.addoption("--thorough", action="store_true", help="draw many more samples in the law tests and fuzzers (minutes, not seconds)")

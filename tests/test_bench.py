@@ -19,12 +19,12 @@ def test_the_table_gives_ratios_of_one_run():
     from bench.__main__ import table
 
     def benchmark(peer, median, **info):
-        return {"group": "work", "stats": {"median": median}, "extra_info": {"peer": peer, **info}}
+        return {"group": "work", "stats": {"median": median, "min": median / 2}, "extra_info": {"peer": peer, **info}}
 
     lines = list(table([benchmark("tapejit", 2e-6, goal="<= 3 us", records=100), benchmark("other", 5e-3)]))
     assert lines[2] == "work   (goal: <= 3 us)"
-    assert lines[3].split() == ["tapejit", "2", "us", "1x", "20", "ns"]
-    assert lines[4].split() == ["other", "5", "ms", "2,500x"]
+    assert lines[3].split() == ["tapejit", "2", "us", "1x", "1", "us", "20", "ns"]
+    assert lines[4].split() == ["other", "5", "ms", "2,500x", "2.5", "ms"]
 
 
 @pytest.mark.parametrize("seconds, text", [(2, "2 s"), (0.0123456, "12.3 ms"), (1.5e-6, "1.5 us"), (3e-8, "30 ns")])

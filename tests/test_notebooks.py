@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import tapejit
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -21,6 +23,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     (kernel / "kernel.json").write_text(json.dumps({
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "this interpreter", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(Path(tapejit.__file__).parent.parent))
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, kernel_name="this_interpreter", timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()

@@ -56,6 +56,18 @@ def misfit(log_theta, years, counts):
     return 0.5 * np.sum(residuals(log_theta, years, counts) ** 2)
 
 
+def problem(years, counts):
+    """(residuals, misfit) for these counts, as functions of log_theta alone."""
+
+    def residuals_here(log_theta):
+        return residuals(log_theta, years, counts)
+
+    def misfit_here(log_theta):
+        return misfit(log_theta, years, counts)
+
+    return residuals_here, misfit_here
+
+
 def first_guess(years, counts):
     """Logarithms of parameters to start a fit from.
 

@@ -37,14 +37,14 @@ def _line(schedule, layout, group):
         stores = _names(schedule, layout, [k for k in group.records if k in schedule.stored] + [p[0] for kind, _, _, p in group.closings if kind == "store"])
         parts = [f"loop over {group.shape}: {ops or 'copy'}", f"reads {reads}"] + ([f"writes {stores}"] if stores else [])
         parts += [f"{'adds to' if kind == 'add' else kind + ' into'} {_named(schedule, layout, place[0])}" for kind, _, _, place in group.closings if kind != "store"]
-        return "; ".join(parts + [f"{group.registers} registers"])
+        return "; ".join(parts + [f"{group.registers} register{'s' if group.registers > 1 else ''}"])
     what = {"host": f"host call of {ROWS[facts.op[group.record]].name}", "copy": "host copy"}.get(group.name, group.name)
     reads = _names(schedule, layout, [place[0] for _, place in group.operands])
     return f"{what}: reads {reads}; writes {_named(schedule, layout, group.result[1][0])}"
 
 
 def _names(schedule, layout, storages):
-    return ", ".join(dict.fromkeys(_named(schedule, layout, s) for s in storages)) or "nothing"
+    return ", ".join(dict.fromkeys(_named(schedule, layout, s) for s in storages))
 
 
 def _named(schedule, layout, storage):

@@ -74,6 +74,7 @@ class Schedule:
     direct       storage -> position of the output whose buffer it is
     finals       per segment: (output position, value) of scalar outputs, stored at the end
     bounds       number of the first group of each segment, and the number of groups
+    risky        the last group so far that can fail as it runs (indices out of range, a host call)
     """
 
     def __init__(self, facts):
@@ -87,7 +88,7 @@ class Schedule:
         self.reads = {}  # storage -> (last group that reads it, the one (offset, strides) with which that group does, or None)
         self.scattered = set()  # storages whose elements are operands of scalar instructions
         self.latest = {}  # shape -> number of the loop that may be joined
-        self.bounds, self.finals = [0], []
+        self.bounds, self.finals, self.risky, self.checked = [0], [], -1, set()
         self._look_ahead()
         for segment in range(1 if facts.late is None else 2):
             self._enter(segment)
@@ -158,9 +159,9 @@ class Schedule:
                     run, append = self.run, self.items.append
 
     def _leave(self, segment):
-        """Bring the outputs of a segment into their buffers."""
-        facts = self.facts
-        finals = []
+        """Bring the outputs of a segment into their buffers: not before the guards have passed and what can fail has not."""
+        facts, finals = self.facts, []
+        self.floor = max(self.floor, self.risky + 1)
         self.finals.append(finals)
         for position, v in enumerate(facts.tape.outputs):
             type = facts.tape.types[facts.type[v]]
@@ -173,7 +174,7 @@ class Schedule:
                 self.direct[self.where(v)[0]] = position
             else:
                 buffer = self.new_storage(type, ("external", len(facts.tape.inputs) + 1 + position))
-                self.copy(v, (buffer, 0, facts.strides[facts.type[v]]))
+                self.copy(v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)
 
     def _is_output_itself(self, v, segment):
         """True when the storage of v can lie in an output's buffer."""
@@ -313,13 +314,13 @@ class Schedule:
         self.born.setdefault(storage, g)
         return g
 
-    def copy(self, v, place):
-        """Copy v to a place of its shape; return the number of the group that does."""
+    def copy(self, v, place, after=-1):
+        """Copy v to a place of its shape, behind the group `after`; return the number of the group that does."""
         facts = self.facts
         t = facts.type[v]
         if facts.dtype[t] in NATIVE:
             if facts.size[t] > 1:
-                return self.close("store", v, place)
+                return self.close("store", v, place, after)
             run = self.run_after(self.pos[v])
             self.move("load", facts.dtype[t], place[:2], self.where(v)[:2])
             return run
@@ -328,13 +329,10 @@ class Schedule:
     def step(self, name, record, operands, result):
         """Append a Step: operands and result are (type, place). Return its number."""
         g = len(self.groups)
+        if name == "host":
+            self.risky = g
         self.groups.append(Step(name, record, operands, result))
         for _, place in operands:
             self.read(place[0], g)
         self.born.setdefault(result[1][0], g)
         return g
-
-
-def schedule(facts):
-    """The Schedule of a tape's Facts."""
-    return Schedule(facts)

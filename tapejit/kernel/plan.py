@@ -85,7 +85,7 @@ class Layout:
             if what and what[0] == "constant":
                 self.base[storage] = self._constant(np.array(what[1], dtype=DTYPE_OF_NAME[type.dtype]))
         for group in schedule.groups:
-            if type_of_group(group) is Run:
+            if isinstance(group, Run):
                 for k, _ in group.guards:
                     expected = params(k)[0]
                     dtype = DTYPE_OF_NAME[facts.dtype[facts.type[facts.operands[facts.first[k]]]]]
@@ -142,16 +142,15 @@ class Layout:
         for v in schedule.stored:
             touch(v, schedule.pos[v], True)
         for g, group in enumerate(schedule.groups):
-            kind = type_of_group(group)
-            if kind is Loop:
+            if isinstance(group, Loop):
                 for _, source, _, place in group.closings:
                     touch(place[0], g, True)
-                    if type(source) is tuple:
+                    if isinstance(source, tuple):
                         touch(source[0], g)
-            elif kind is Run:
+            elif isinstance(group, Run):
                 for item in group.items:
                     if item >= facts.n:
-                        name, _, target, a, b = schedule.moves[item - facts.n]
+                        _, _, target, a, b = schedule.moves[item - facts.n]
                         touch(target[0], g, True)
                         touch(a[0], g)
                         if b:
@@ -194,11 +193,3 @@ class Layout:
             self.base[storage] = offset
             heappush(busy, (last[storage], nbytes, offset))
         return top
-
-
-type_of_group = type
-
-
-def plan(schedule):
-    """The Layout of a Schedule."""
-    return Layout(schedule)

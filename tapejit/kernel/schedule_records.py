@@ -7,10 +7,12 @@ what is left becomes a Step. Scalar and elementwise records are in `fuse.py` its
 from ..ops import ROWS
 from ..ops.table import Type
 from ..tape.types import ITEMSIZE
-from . import classify
+from . import blas, classify
 from .classify import IDENTITY, UPDATES
 from .rows import NATIVE
 from .views import indexed, reshaped, row_major, stretched, transposed, unsqueeze
+
+NUMPY_MATMUL = 1 << 18  # multiplications from which NumPy's matmul wins over the kernel's, where the kernel has no BLAS
 
 # --- views -----------------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,14 @@ def element(s, k, source, name, params):
         s.move("load", dtype, (k, 0), place[:2])
 
 
+def take_over(s, k, v):
+    """Let k be the one element v. A word of an array is copied: look-ahead knows of views, and so of updates too soon for them, but not of k."""
+    s.lies[k], s.pos[k] = s.where(v), s.pos[v]
+    if s.size_of(s.lies[k][0]) > 1:
+        s.lies[k] = (k, 0, ())
+        s.pos[k] = s.copy(v, s.lies[k])
+
+
 def fill(s, k):
     """A reduction of nothing: its identity, stretched."""
     facts = s.facts
@@ -118,8 +128,7 @@ def concatenate(s, k):
     t, axis = facts.type[k], facts.tape.params_of(k)[0]
     operands = [o for o in facts.operands_of(k) if facts.size[facts.type[o]]]
     if facts.size[t] == 1:
-        s.lies[k], s.pos[k] = s.where(operands[0]), s.pos[operands[0]]
-        return
+        return take_over(s, k, operands[0])
     full = row_major(facts.shape[t], ITEMSIZE[facts.dtype[t]])
     offset, ready = 0, -1
     for o in operands:
@@ -144,7 +153,7 @@ def update(s, k):
     kind, dtype, shape = UPDATES[ROWS[facts.op[k]].name], facts.dtype[t], facts.shape[t]
     if facts.size[t] == 1:
         if kind == "store":
-            s.lies[k], s.pos[k] = s.where(v), s.pos[v]
+            take_over(s, k, v)
         else:
             s.pos[k] = s.run_after(max(s.pos[x], s.pos[v]))
             s.move("add", dtype, (k, 0), s.where(x)[:2], s.where(v)[:2])
@@ -213,6 +222,7 @@ def take_update(s, k):
     operands = [(facts.tape.type_of(o), s.contiguous(o)[0]) for o in (i, v)]
     s.pos[k] = s.step(ROWS[facts.op[k]].name, k, operands, (facts.tape.type_of(k), place))
     s.lies[k] = place
+    checks_range(s, k, x, i)
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------
@@ -223,8 +233,27 @@ def step(s, k):
     name, operands = ROWS[facts.op[k]].name, facts.operands_of(k)
     if name == "take" and facts.dtype[facts.type[operands[1]]] != "i64":
         return host(s, k)
+    if name == "matmul" and not blas.available and facts.dtype[facts.type[k]] in ("f32", "f64") and products(s, k) > NUMPY_MATMUL:
+        return host(s, k)
     places = [s.where(o) if name == "matmul" else s.contiguous(o)[0] for o in operands]
     _append(s, name, k, operands, places)
+    if name == "take":
+        checks_range(s, k, *operands)
+
+
+def products(s, k):
+    """The number of multiplications in a matmul."""
+    facts = s.facts
+    return facts.size[facts.type[k]] * facts.shape[facts.type[facts.operands[facts.first[k]]]][-1]
+
+
+def checks_range(s, k, x, i):
+    """Note that record k can fail, unless its indices are constant (the trace has tried them) or were tried on an axis of that length."""
+    facts = s.facts
+    n = facts.shape[facts.type[x]][facts.tape.params_of(k)[0]]
+    if facts.op[i] != classify.CONSTANT and (i, n) not in s.checked:
+        s.checked.add((i, n))
+        s.risky = s.pos[k]
 
 
 def host(s, k):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 
+from ..tape.verify import verify_tape
 from .differentiate import active_records, forward, reverse
 from .simplify import live_records, remove_dead, simplify
+
+VERIFY_EACH_PASS = False  # the tests set it: every tape that a pass makes is held against the tape's rules
 
 Phase = namedtuple("Phase", "name seconds records_in records_out")
 Phase.__doc__ = "One pass over a tape: its name, how long it took in seconds, and the number of records before and after."
@@ -22,16 +25,27 @@ def derive(tape, differentiate=None):
     """
     log = list(tape.log)
 
-    def phase(name, run, before, size):
-        start = time.perf_counter()
-        result = run()
-        log.append(Phase(name, time.perf_counter() - start, before, size(result)))
-        return result
+    def phase(name, run, tape):
+        before, start = len(tape), time.perf_counter()
+        made = run()
+        log.append(Phase(name, time.perf_counter() - start, before, len(made)))
+        if VERIFY_EACH_PASS:
+            verify_tape(made)
+        return made
 
-    builder = phase("simplify", lambda: simplify(tape), len(tape), lambda b: len(b.tape))
-    out = builder.tape
+    def appended():
+        builder.tape.outputs = differentiate(builder)
+        return builder.tape
+
+    def simplified():
+        nonlocal builder
+        builder = simplify(tape)
+        return builder.tape
+
+    builder = None
+    out = phase("simplify", simplified, tape)
     if differentiate is not None:
-        out.outputs = phase("differentiate", lambda: differentiate(builder), len(out), lambda _: len(out))
-        out = phase("remove dead", lambda: remove_dead(out), len(out), len)
+        phase("differentiate", appended, out)
+        out = phase("remove dead", lambda: remove_dead(out), out)
     out.log = log
     return out

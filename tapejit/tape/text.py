@@ -17,6 +17,7 @@ Read next: `parse.py` (the parser), `verify.py` (when a tape is well formed).
 import ast
 import os
 import re
+import sys
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from .parse import NAME, RESERVED, parse_tape
 from .tape import CONSTANT, GUARD, HOST, INPUT, HostFunction, Literal
 from .types import type_of
 
-__all__ = ["parse_tape", "print_tape", "record_text", "table_rows", "type_text"]
+__all__ = ["parse_tape", "print_tape", "record_text", "source_text", "table_rows", "type_text"]
 
 SHOWN = 6  # elements of an array constant in reading form
 
@@ -85,8 +86,8 @@ def _row(tape, names, k, full):
     row, params, operands = ROWS[tape.op[k]], tape.params_of(k), [names[o] for o in tape.operands_of(k)]
     line = _line_text(tape.line_of(k), full)
     if row.code == INPUT:
-        if not line and k < len(tape.inputs) and tape.inputs[k] == k:
-            return None  # the header says it all
+        if k < _told_by_header(tape):
+            return None
         return f"{names[k]} = input", "", line
     if row.code == GUARD:
         return f"guard {operands[0]} is {_value_text(params[0], full)}", "", line
@@ -107,11 +108,27 @@ def _row(tape, names, k, full):
     return f"{names[k]} = {' '.join(words)}", f": {type_text(type)}", line
 
 
+def _told_by_header(tape):
+    """How many leading records are inputs in order without a line of the user's: the header says all of them."""
+    count = 0
+    while count < len(tape.inputs) and tape.inputs[count] == count and tape.line[count] == 0:
+        count += 1
+    return count
+
+
 def _line_text(where, full):
     if where is None:
         return ""
+    return f"# {where[0]}:{where[1]}" if full else f"# {source_text(where)}"
+
+
+def source_text(where):
+    """(file, line) as a reader would say it: `model.py:12`, and `In[3]:12` for a cell of a notebook, whose file has no real name."""
     file, line = where
-    return f"# {file if full else os.path.basename(file)}:{line}"
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    cell = getattr(shell.compile, "format_code_name", lambda file: None)(file) if shell else None
+    return f"{cell[1] if cell else os.path.basename(file)}:{line}"
 
 
 def type_text(type):

@@ -27,7 +27,8 @@ def extracted(x, what):
     if trace.carries_derivative(x.id):
         raise TracingError(
             f"{what} on a traced value at {trace.here()}: the result would lose the derivative. "
-            "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it")
+            "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
+            "an array that shall hold it must be made inside the function (np.zeros, np.array)")
     trace.guard(x, x.value.copy() if isinstance(x.value, np.ndarray) else x.value)
     return x.value
 

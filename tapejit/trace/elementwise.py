@@ -17,7 +17,7 @@ from .tracer import Step, Tracer, concrete, traced, window
 
 PYTHON = (bool, int, float, complex)  # types that are weak in NumPy's promotion (but for bool)
 _NAME_OF_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
-ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive"}  # ufuncs that differ from a row in their loops only (on reals)
+ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive", np.degrees: "rad2deg", np.radians: "deg2rad"}  # on reals
 _loops = {}
 _rows = {}
 
@@ -95,8 +95,9 @@ def name_of(value):
     return _NAME_OF_PYTHON[type(value)] if dtype is None else NAME_OF_DTYPE[dtype]
 
 
-def record(trace, ufunc, operands, values, result, loop=None, line=None):
-    """The id of the record that `ufunc` makes of the operands (tracers, arrays, numbers); `result` is its concrete value."""
+def record(trace, ufunc, operands, values, result, loop=None, line=None, shape=None):
+    """The id of the record that `ufunc` makes of the operands (tracers, arrays, numbers); `result` is its concrete value, and
+    has its shape unless one is given."""
     if loop is None:
         loop = python_loop(ufunc, values, result) if type(result) in PYTHON else loop_of(ufunc, values)
     row = loop.row
@@ -113,7 +114,7 @@ def record(trace, ufunc, operands, values, result, loop=None, line=None):
             ids.append(trace.lift(operand, name))
     if loop.result is None:
         trace.type_of(result)  # raises: not a dtype that a tape holds
-    return trace.record(row.code, ids, trace.type_index(loop.result, getattr(result, "shape", ())), 0, line)
+    return trace.record(row.code, ids, trace.type_index(loop.result, getattr(result, "shape", ()) if shape is None else shape), 0, line)
 
 
 def _host(trace, ufunc, operands, result, loop):

@@ -67,7 +67,7 @@ def to_float(x=0.0, /):
     value = float(x.value)  # Python's errors
     if type(x.value) is float:
         return x
-    if x.shape:
+    if np.ndim(x.value):
         x = x.reshape(())
     trace = x._trace
     return Tracer(trace, value, trace.lift(x, "f64"))
@@ -79,7 +79,7 @@ stand_in(float, to_float)
 def _traced_scalar(scalar_type):
     def convert(x=0, /, *args):
         if type(x) is Tracer:
-            if x.shape:
+            if np.ndim(x.value):
                 return x.astype(scalar_type)
             trace = x._trace
             return Tracer(trace, scalar_type(x.value), trace.lift(x, _NAMES[scalar_type]))
@@ -109,7 +109,7 @@ stand_in(type, type_of)
 
 
 def _is_scalar(x):
-    return isinstance(x, (float, int, np.generic)) or (type(x) is Tracer and not x.shape)
+    return isinstance(x, (float, int, np.generic)) or (type(x) is Tracer and np.ndim(x.value) == 0)
 
 
 def _extreme(original, better):
@@ -135,7 +135,7 @@ smallest = equivalent(builtins.min)(_extreme(min, np.less))
 @equivalent(builtins.sum)
 def total(iterable, /, start=0):
     """sum(x): of a traced array, by one record."""
-    if type(iterable) is Tracer and iterable.shape and len(iterable):
+    if type(iterable) is Tracer and np.ndim(iterable.value) and len(iterable):
         result = np.sum(iterable, axis=0)
         return result if type(start) is int and start == 0 else start + result
     return sum(iterable, start)
@@ -146,16 +146,17 @@ def total(iterable, /, start=0):
 _NUMPY_OF_MATH = {
     "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atanh": "arctanh", "atan2": "arctan2",
     "pow": "power", "degrees": "degrees", "radians": "radians", "fabs": "fabs", "fmod": "fmod", "copysign": "copysign"} | {name: name for name in
-    "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt hypot".split()}
+    "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt".split()}
 _TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign".split())  # finite for all finite numbers
 
 
-def _checked(original, arguments, traced):
-    """A traced result as a Python float. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
+def _checked(original, arguments, function):
+    """function(*arguments) as a Python float. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
     original(*[x.value if type(x) is Tracer else x for x in arguments])  # math's errors, and its opinion on the arguments
+    result = function(*arguments)
     if original.__name__ not in _TOTAL:
-        bool(np.isfinite(traced))
-    return to_float(traced)
+        bool(np.isfinite(result))
+    return to_float(result)
 
 
 def _any_traced(arguments):
@@ -169,15 +170,16 @@ def _from_math(original, numpy_function):
     def traced(*args):
         if not _any_traced(args):
             return original(*args)
-        if len(args) > 2:  # hypot of many
-            return _checked(original, args, np.sqrt(total([x * x for x in args])))
-        if len(args) == 1 and numpy_function is np.hypot:
-            return _checked(original, args, np.fabs(args[0]))
-        return _checked(original, args, numpy_function(*args))
+        return _checked(original, args, numpy_function)
     traced.__name__ = traced.__qualname__ = original.__name__
     return traced
 
 
+def _hypot(*args):
+    return np.hypot(*args) if len(args) == 2 else np.sqrt(total([x * x for x in args])) if len(args) > 2 else np.fabs(args[0])
+
+
+equivalent(math.hypot)(_from_math(math.hypot, _hypot))
 for _name, _numpy_name in _NUMPY_OF_MATH.items():
     if hasattr(math, _name):
         equivalent(getattr(math, _name))(_from_math(getattr(math, _name), getattr(np, _numpy_name)))
@@ -188,13 +190,15 @@ def log(*args):
     """math.log(x) or math.log(x, base)."""
     if not _any_traced(args):
         return math.log(*args)
-    return _checked(math.log, args, np.log(args[0]) / np.log(args[1]) if len(args) == 2 else np.log(*args))
+    return _checked(math.log, args, lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base))
 
 
 @equivalent(math.fsum)
 def fsum(items, /):
     items = list(items)
-    return _checked(math.fsum, [items], to_float(total(items))) if _any_traced(items) and not _any_traced([items]) else math.fsum(items)
+    if not _any_traced(items):
+        return math.fsum(items)
+    return to_float(total(items))
 
 
 @equivalent(math.prod)

@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from ..ops import OPS
+from ..ops import OPS, Type
 from ..ops.linear import index_shape
 from ..tape.types import NAME_OF_DTYPE
 from .assemble import assemble
@@ -112,7 +112,7 @@ def _where(trace, x, mask, v, dtype):
     """The id of x after x[mask] = v."""
     shape = np.shape(concrete(mask))
     extra = x.value.ndim - len(shape)
-    mask_id = trace.lift(mask, "bool")
+    mask_id = trace.lift(mask, "bool") if type(mask) is Tracer else trace.builder.constant(np.asarray(mask))
     if extra:
         mask_id = trace.emit(RESHAPE, (mask_id,), (shape + (1,) * extra,))
     v_shape = np.shape(concrete(v))
@@ -205,7 +205,7 @@ def steps_of(trace, shape, items, guarded=False):
     def step(row, params, extra=()):
         nonlocal shape
         steps.append(Step(row, params, extra, shape))
-        shape = row.result([_Shaped(shape)] + [trace.builder.type_of(i) for i in extra], **dict(zip(row.params, params))).shape
+        shape = row.result([Type("f64", shape)] + [trace.builder.type_of(i) for i in extra], **dict(zip(row.params, params))).shape
 
     idx = tuple(a.what if a.kind in ("slice", "int") else (0, shape[_position(axes, k)], 1) for k, a in enumerate(axes) if not a.new)
     if any(i != (0, n, 1) for i, n in zip(idx, shape)):
@@ -218,6 +218,11 @@ def steps_of(trace, shape, items, guarded=False):
     if not places:
         return steps
     arrays = [kept[k].what for k in places]
+    if all(np.ndim(concrete(index)) == 0 for index in arrays):  # traced integers
+        for done, (k, index) in enumerate(zip(places, arrays)):
+            step(TAKE, (k - done,), (trace.lift(index, "i64"),))
+            steps[-1].index = concrete(index)
+        return steps
     rest = [k for k in range(len(kept)) if k not in places]
     if len(places) == 1:
         at = places[0]
@@ -238,15 +243,6 @@ def steps_of(trace, shape, items, guarded=False):
         order[wanted:wanted] = range(at, at + n)
         step(TRANSPOSE, (tuple(order),))
     return steps
-
-
-class _Shaped:
-    """A type of which only the shape is known."""
-
-    dtype = None
-
-    def __init__(self, shape):
-        self.shape = shape
 
 
 def _position(axes, k):

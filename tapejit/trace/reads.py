@@ -10,6 +10,7 @@ A read is compared with the value it gave when it was first read: a function tha
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import operator
 
@@ -29,7 +30,9 @@ _PLACES = {
     "cell": ("{o}.cell_contents", lambda o, k: o.cell_contents),
     "function": ("{o}.{k}.__func__", lambda o, k: getattr(o, k).__func__),
     "type": ("type({o})", lambda o, k: type(o)),
+    "length": ("len({o})", lambda o, k: len(o)),
     "items": ("[*{o}]", lambda o, k: [*o]),
+    "flat": ("[*{o}.flat]", lambda o, k: [*o.flat]),
     "values": ("[*{o}.values()]", lambda o, k: [*o.values()]),
     "bytes": ("{o}.tobytes()", lambda o, k: o.tobytes()),
     "has item": ("({k} in {o})", lambda o, k: k in o),
@@ -58,6 +61,7 @@ class Reads:
         self.leaves = 0
         self.snapshot_bytes = 0
         self.draws = Draws()
+        self._checker = None
 
     @property
     def reusable(self):
@@ -98,15 +102,26 @@ class Reads:
         return True
 
     def function(self, function, path):
-        """Enter the parts of a function that can be replaced: its code and its defaults."""
-        for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            self.add("attribute", function, name, "is", getattr(function, name), f"{path}.{name}")
+        """Enter the parts of a function that can be replaced: its code and its defaults.
+
+        Defaults that there are not, are not missed: the function was called without them.
+        """
+        self.add("attribute", function, "__code__", "is", function.__code__, f"{path}.__code__")
+        for name in ("__defaults__", "__kwdefaults__"):
+            found = getattr(function, name)
+            if found is not None:
+                self.add("attribute", function, name, "is", found, f"{path}.{name}")
 
     def sequence(self, items, path, place="items"):
         """Enter what a list, set or deque holds, in its order; the items' own contents are the caller's business."""
-        before = [*items]
+        before = [*items] if place == "items" else _PLACES[place][1](items, None)
         if self._count(len(before), path):
-            self.add(place, items, None, "same items", before, path)
+            if type(items) is list and len(before) <= 4:
+                self.add("length", items, None, "equal", len(before), path)
+                for k, found in enumerate(before):
+                    self.value("item", items, k, found, f"{path}[{k}]")
+            else:
+                self.add(place, items, None, "same items", before, path)
 
     def mapping(self, dictionary, path):
         """Enter a dict's keys, in order, and values."""
@@ -135,11 +150,9 @@ class Reads:
 
     def snapshot(self, array, path):
         """Enter an array by its contents."""
-        if not self.first(array):
-            return
         self.by_reference(array, path)
         if array.dtype.hasobject:
-            self.sequence(array.flat, path)
+            self.sequence(array, path, "flat")
             return
         self.snapshot_bytes += array.nbytes
         if self.snapshot_bytes > SNAPSHOT_BYTES:
@@ -171,6 +184,15 @@ class Reads:
         self.draws = None
         self.known = None
 
+    @contextlib.contextmanager
+    def closed_after(self, outermost):
+        """A context in which f runs; `close` is called even when f raises."""
+        try:
+            yield
+        finally:
+            if outermost:
+                self.close()
+
     def close(self):
         """Let go of the retargeted copies; what f assigned in them is assigned in the originals. Also after an exception."""
         world, self.world = self.world, None
@@ -186,7 +208,9 @@ class Reads:
 
     def checker(self):
         """The generated function behind `unchanged`."""
-        return _compile(list(self.entries.values()))
+        if self._checker is None:
+            self._checker = _compile(list(self.entries.values()))
+        return self._checker
 
 
 def _compile(entries):
@@ -212,8 +236,8 @@ def _compile(entries):
             e = f"getattr({o}, {key!r})" + (".__func__" if place == "function" else "")
         else:
             e = _PLACES[place][0].format(o=o, k=k)
-        v = repr(expected) if expected is None or type(expected) is bool else constant(expected)
-        tests.append(_TESTS[test][0].format(e=e, v=v))
+        v = repr(expected) if expected is None or type(expected) in (bool, int) and test != "same" else constant(expected)
+        tests.append(f"{k} not in {o}" if place == "has item" else _TESTS[test][0].format(e=e, v=v))
     parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
     source = (f"def unchanged(same_value=same_value, same_items=same_items{parameters}):\n  try:\n    return (\n      "
               + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")

@@ -20,6 +20,7 @@ from ..errors import LeakedTracerError, TracingError
 from ..ops import FLOATS, OPS, ROWS, Type
 from ..tape import Builder, Literal, type_of
 from ..tape.tape import CONSTANT, GUARD, INPUT
+from ..tape.text import source_text
 from ..tape.types import DTYPE_OF_NAME
 from .tracer import Tracer, array, scalar
 
@@ -247,7 +248,7 @@ class Trace:
                 known[k] = False
             elif row.code == INPUT:
                 known[k] = leaf(tape.params_of(k)[0]) and (not through_floats or tape.type_of(k).dtype in FLOATS)
-            elif through_floats and (not row.differentiable or tape.type_of(k).dtype not in FLOATS):
+            elif through_floats and (tape.type_of(k).dtype not in FLOATS or _is_flat(row)):
                 known[k] = False
             else:
                 operands = tape.operands_of(k)
@@ -292,7 +293,7 @@ class Trace:
     def here(self):
         """The user's line that is running, as text: model.py:12."""
         where = self.builder.tape.lines[self.line()]
-        return f"{os.path.basename(where[0])}:{where[1]}" if where else "an unknown line"
+        return source_text(where) if where else "an unknown line"
 
 
 def _call(function, args, kwargs): return function(*args, **kwargs)  # noqa: E704  one line: its number is set to the user's
@@ -327,6 +328,23 @@ def leaked(value=None):
     return LeakedTracerError(
         f"a traced value is used after the function{of} that it was traced in has returned (kept in a global, an attribute, a list or a closure?): "
         "return it from the function instead")
+
+
+def _is_flat(row):
+    """Whether no derivative passes through an op: it has no rule (a host call), or its partials are the number 0 (floor, sign)."""
+    flat = _flat.get(row)
+    if flat is None:
+        flat = not row.differentiable
+        if row.partials is not None:
+            some = [1.5] * row.arity
+            with np.errstate(all="ignore"):
+                partials = row.partials(*some, row.evaluate(np, *some))
+            flat = all(type(p) is int and p == 0 for p in (partials if isinstance(partials, tuple) else (partials,)))
+        _flat[row] = flat
+    return flat
+
+
+_flat = {}
 
 
 def innermost(operands):

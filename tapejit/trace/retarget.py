@@ -17,6 +17,7 @@ import builtins
 import collections
 import functools
 import types
+import weakref
 
 import numpy as np
 
@@ -85,6 +86,8 @@ class World:
         if equivalent is not None:
             return self._learn(value, equivalent[1])
         handler = _HANDLERS.get(kind)
+        if id(value) in IMPURE:
+            handler = World.as_it_is
         if handler is not None:
             return handler(self, value, path)
         if isinstance(value, type):
@@ -121,7 +124,8 @@ class World:
             known = self.modules[id(names)] = names, None if is_library(names) else TracedGlobals(self, names)
         return known[1]
 
-    def function(self, function, path):
+    def function(self, function, path, reached=True):
+        """The copy of a function. `reached` is False for methods: their parts are entered when they are looked up."""
         names = function.__globals__
         if type(names) is TracedGlobals:
             return function  # made by a copy, or a copy
@@ -136,11 +140,11 @@ class World:
         cells = tuple([self.cell(cell) for cell in closure]) if closure else None
         copy = types.FunctionType(function.__code__, traced, function.__name__, None, cells)
         self._learn(function, copy)
-        reads = self.reads
-        reads.function(function, path)
+        if reached:
+            self.reads.function(function, path)
         if closure:
             for name, cell in zip(function.__code__.co_freevars, closure):
-                self._fill(cell, f"the variable {name!r} of {path}")
+                self._fill(cell, name, path, traced is names)
         if function.__defaults__:
             copy.__defaults__ = self.value(function.__defaults__, f"the defaults of {path}")
         if function.__kwdefaults__:
@@ -170,8 +174,9 @@ class World:
             known = self.cells[id(cell)] = [cell, cell if same else types.CellType(), _ABSENT]
         return known[1]
 
-    def _fill(self, cell, path):
+    def _fill(self, cell, name, path, library):
         known = self.cells[id(cell)]
+        path = f"the variable {name!r} of {path}"
         if known[2] is not _ABSENT:
             return
         try:
@@ -180,7 +185,11 @@ class World:
             known[2] = None
             return
         known[2] = found
-        self.reads.value("cell", cell, None, found, path)
+        if library and isinstance(found, weakref.WeakKeyDictionary):  # a cache of functools.singledispatch: the copy has its own
+            known[2] = known[1].cell_contents = weakref.WeakKeyDictionary()
+            return
+        if not isinstance(found, type) or name != "__class__":
+            self.reads.value("cell", cell, None, found, path)
         if known[1] is not cell:
             if not self.twins.fill_later(found, known):
                 known[2] = known[1].cell_contents = self.value(found, path)
@@ -367,8 +376,8 @@ class TracedGlobals(dict):
             if found_outside is _ABSENT:
                 raise KeyError(name)
             if name in ("eval", "exec"):
-                self.preset([*self.original])
                 world.reads.refuse(f"it calls {name}, and what that reads cannot be seen")
+                self.preset([*self.original])
             value = world.value(found_outside, name)
         else:
             world.reads.value("item", self.original, name, found, path)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import sys
 import types
 
 import numpy as np
@@ -23,7 +24,8 @@ from .watch import watch
 
 _ABSENT = object()
 _SKIPPED = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slots__"))
-_NEVER_CALLED_BY_NAME = frozenset(
+_BY_CALLING_THE_CLASS = ("__init__", "__new__", "__post_init__")
+_WITHOUT_PART = frozenset(
     ("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__del__", "__doc__", "__init_subclass__", "__class_getitem__"))
 
 
@@ -40,6 +42,7 @@ class Twins:
         self.instances = {}  # id of a twin instance -> original
         self.unfinished = {}  # id of a class whose twin is being made -> cells that wait for it
         self.answers = {}  # (id of the original, attribute) -> (what was found, its retargeted value)
+        self.constructed = set()  # ids of twin classes that were called
         self.metaclasses = None
 
     # -- classes
@@ -69,6 +72,7 @@ class Twins:
             type.__setattr__(twin, name, found)
         self.classes[id(twin)] = twin, cls
         del self.unfinished[id(cls)]
+        self._enter_inherited(cls)
         for cell in waiting:
             cell[2] = cell[1].cell_contents = twin
         return world._learn(cls, twin)
@@ -77,18 +81,57 @@ class Twins:
         """A class's member for its twin. Special methods are entered as read: no lookup by name shows when they are used."""
         world, kind = self.world, type(found)
         if kind is types.FunctionType:
-            if name.startswith("__") and name.endswith("__") and name not in _NEVER_CALLED_BY_NAME:
-                world.reads.value("attribute", cls, name, found, path)
-            return world.function(found, path)
+            special = name.startswith("__") and name.endswith("__")
+            if special and name not in _BY_CALLING_THE_CLASS and name not in _WITHOUT_PART:
+                self._enter(cls, name, found)
+            return self._copy(found, path)
         if kind in (classmethod, staticmethod):
-            function = world.value(found.__func__, path)
+            function = self._copy(found.__func__, path)
             return found if function is found.__func__ else kind(function)
         if kind is property:
-            parts = [world.value(part, path) for part in (found.fget, found.fset, found.fdel)]
+            parts = [self._copy(part, path) for part in (found.fget, found.fset, found.fdel)]
             return property(*parts, found.__doc__)
         if kind is functools.cached_property:
-            return functools.cached_property(world.value(found.func, path))
+            return functools.cached_property(self._copy(found.func, path))
         return found
+
+    def _copy(self, function, path):
+        known = self.world.known.get(id(function))
+        if known is not None:
+            return known[1]
+        return self.world.function(function, path, False) if type(function) is types.FunctionType else self.world.value(function, path)
+
+    def _enter(self, cls, name, member):
+        """Enter a class's member as read, with the functions in it."""
+        reads, path = self.world.reads, f"{cls.__name__}.{name}"
+        function = getattr(member, "__func__", member)
+        reads.value("function" if isinstance(member, classmethod) else "attribute", cls, name, function, path)
+        for part in (member.fget, member.fset) if isinstance(member, property) else (function,):
+            if type(part) is types.FunctionType:
+                reads.function(part, path)
+
+    def _enter_inherited(self, cls):
+        """Enter, as read, what functions with `super()` can reach in the classes behind theirs: no lookup by name shows it."""
+        users = [base for base in cls.__mro__ if not is_library_class(base)]
+        for place, base in enumerate(users[:-1]):
+            for member in vars(base).values():
+                function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+                if type(function) is types.FunctionType and "__class__" in function.__code__.co_freevars:
+                    for name in function.__code__.co_names:
+                        for behind in users[place + 1:]:
+                            if name in vars(behind):
+                                self._enter(behind, name, vars(behind)[name])
+
+    def enter_construction(self, twin):
+        """Enter, as read, what runs when a class is called."""
+        cls = self.classes[id(twin)][1]
+        if id(twin) not in self.constructed:
+            self.constructed.add(id(twin))
+            for base in cls.__mro__:
+                if not is_library_class(base):
+                    for name in _BY_CALLING_THE_CLASS:
+                        if name in vars(base):
+                            self._enter(base, name, vars(base)[name])
 
     def fill_later(self, found, cell):
         """Whether `found` is a class whose twin is being made; then the cell is filled when it is ready."""
@@ -111,15 +154,30 @@ class Twins:
         original = getattr(cls, name, _ABSENT)
         if original is _ABSENT:
             return found
-        reads = self.world.reads
-        if type(original) is types.MethodType and original.__self__ is cls:
-            reads.value("function", cls, name, original.__func__, path)
+        if isinstance(found, (types.FunctionType, types.MethodType, property)):
+            member = _member_of(cls, name)
+            self._enter(cls, name, member)
             value = found
         else:
-            reads.value("attribute", cls, name, original, path)
-            value = found if isinstance(found, (types.FunctionType, property)) else self.world.value(found, path)
+            self.world.reads.value("attribute", cls, name, original, path)
+            value = self.world.value(found, path)
         self.answers[key] = found, value
         return value
+
+    def read_inherited(self, twin, name, found):
+        """The value of an attribute that an object made by f has from its class, noted."""
+        cls = self.classes[id(twin)][1]
+        key = (id(cls), name, "inherited")
+        if key in self.answers:
+            return found if self.answers[key] is _COMPUTED else self.read_class(twin, name, found)
+        member = _member_of(cls, name)
+        if not hasattr(member, "__get__"):
+            self.answers[key] = None
+            return self.read_class(twin, name, found)
+        self.answers[key] = _COMPUTED
+        if member is not None:
+            self._enter(cls, name, member)
+        return found
 
     # -- instances
 
@@ -150,26 +208,28 @@ class Twins:
         cls, names = type(value), vars(value)
         path = f"{cls.__name__}.{name}"
         world, reads = self.world, self.world.reads
-        if name == "__dict__":
-            watch(reads, names, f"the attributes of a {cls.__name__}")
+        if name[:2] == "__" and name[-2:] == "__" and name not in names:
+            if name == "__dict__" and sys._getframe(2).f_globals is not vars(functools):  # cached_property looks there for its own value
+                watch(reads, names, f"the attributes of a {cls.__name__}")
             return found
-        member = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+        member = _member_of(cls, name)
         if member is not None and hasattr(type(member), "__set__"):  # a property: its code has just run, retargeted
-            reads.value("attribute", cls, name, member, path)
+            self._enter(cls, name, member)
             if type(member) is not property:
                 watch(reads, member, path)
             self.answers[key] = _COMPUTED, None
             return found
         if name in names:
             reads.value("attribute", value, name, names[name], path)
-        elif name.startswith("__") and name.endswith("__"):
-            return found
         elif type(found) is types.MethodType and isinstance(member, (types.FunctionType, classmethod)):
-            reads.value("function", value, name, member if isinstance(member, types.FunctionType) else member.__func__, path)
+            function = getattr(member, "__func__", member)
+            reads.value("function", value, name, function, path)
+            reads.function(function, path)
             self.answers[key] = _COMPUTED, None
             return found
         elif isinstance(member, staticmethod):
             reads.value("attribute", value, name, member.__func__, path)
+            reads.function(member.__func__, path)
             self.answers[key] = found, found
             return found
         else:
@@ -230,6 +290,11 @@ class Twins:
                     self.world.reads.refuse(f"it assigns {type(value).__name__}.{name}, which a kept trace would not do again")
 
 
+def _member_of(cls, name):
+    """What the classes of `cls` hold under a name, as it stands there; None for nothing."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
 _COMPUTED = object()  # an attribute that is made anew at each read: a bound method, a property's value
 
 
@@ -266,9 +331,9 @@ def _instance_reader(twins):
             raise
         if id(self) in instances:
             return twins.read_attribute(self, name, found)
-        if name in plain(self, "__dict__") or type(found) is types.MethodType or name[:2] == "__":
+        if name[:2] == "__" or name in plain(self, "__dict__"):
             return found
-        return twins.read_class(type(self), name, found) if not isinstance(getattr(type(self), name, None), property) else found
+        return twins.read_inherited(type(self), name, found)
 
     return __getattribute__
 
@@ -279,16 +344,21 @@ def _metaclasses(twins):
         def mro(cls):
             usual = meta.mro(cls)
             original = cls.__dict__["__original__"]
-            return [*usual, *[base for base in original.__mro__ if base not in usual]]
+            return [*usual, *[base for base in original.__mro__ if all(base is not other for other in usual)]]  # a twin is equal to its original
 
         def __getattribute__(cls, name):
             found = meta.__getattribute__(cls, name)
             return twins.read_class(cls, name, found) if id(cls) in twins.classes else found
 
+        def __call__(cls, *args, **kwargs):
+            if id(cls) in twins.classes:
+                twins.enter_construction(cls)
+            return meta.__call__(cls, *args, **kwargs)
+
         def __setattr__(cls, name, value):
             meta.__setattr__(cls, name, value)
-            original = cls.__dict__["__original__"]
-            if not name.startswith("_abc"):
+            if id(cls) in twins.classes and not name.startswith("_abc"):
+                original = cls.__dict__["__original__"]
                 setattr(original, name, twins.world.settled(value))
                 twins.world.reads.refuse(f"it assigns {original.__name__}.{name}")
 
@@ -304,7 +374,7 @@ def _metaclasses(twins):
         def __hash__(cls):
             return hash(cls.__dict__["__original__"])
 
-        return {function.__name__: function for function in (mro, __getattribute__, __setattr__, __instancecheck__, __subclasscheck__, __eq__, __hash__)}
+        return {function.__name__: function for function in (mro, __call__, __getattribute__, __setattr__, __instancecheck__, __subclasscheck__, __eq__, __hash__)}
 
     return {meta: type(meta.__name__, (meta,), members(meta)) for meta in (type, abc.ABCMeta)}
 

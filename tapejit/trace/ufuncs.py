@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from ..errors import TracingError, UnsupportedError
-from ..ops import OPS, Type
+from ..ops import OPS
 from .assemble import assemble
 from .attributes import unsupported
 from .elementwise import kind_of, loop_of, name_of, record
@@ -34,6 +34,7 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
         if type(operand) is not Tracer and not isinstance(operand, (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)):
             if getattr(type(operand), "__array_ufunc__", None) is not None:
                 return NotImplemented
+    inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else o for o in inputs]) if method != "at" else inputs
     if not kwargs and method == "__call__" and ufunc.nout == 1 and ufunc.nin == len(inputs) and ufunc not in LOWERINGS and ufunc.signature is None:
         return binary(ufunc, ufunc, inputs, sys._getframe(1))
     return METHODS[method](ufunc, *inputs, **kwargs)
@@ -66,15 +67,14 @@ def _tracers(values):
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
-def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, signature=None, sig=None, order="K", subok=True):
-    """ufunc(*inputs, ...)."""
+def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, signature=None, sig=None, order="K", subok=True, **axes):
+    """ufunc(*inputs, ...). Lowered generalised ufuncs also take axis, axes and keepdims."""
     if ufunc in LOWERINGS:
         given = {"out": out, "where": where, "casting": casting, "dtype": dtype, "signature": signature or sig, "order": order, "subok": subok}
-        return LOWERINGS[ufunc](*inputs, **{name: value for name, value in given.items() if value is not DEFAULTS[name]})
+        return LOWERINGS[ufunc](*inputs, **{name: value for name, value in given.items() if value is not DEFAULTS[name]}, **axes)
     if ufunc.signature is not None or ufunc.nout != 1:
         raise unsupported(innermost(inputs), ufunc)
     inputs, out = list(inputs[:ufunc.nin]), out if out is not None else inputs[ufunc.nin:] or None
-    inputs = [assemble(o) if isinstance(o, (list, tuple)) and type(o) is not Tracer else o for o in inputs]
     target = out[0] if isinstance(out, tuple) else out
     trace = innermost((*inputs, target, where))
     signature = signature or sig or (None if dtype is None else (None,) * ufunc.nin + (np.dtype(dtype),))
@@ -84,7 +84,7 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
     if target is not None:
         _check_target(trace, ufunc, target)
         writable(target, trace)
-    options = {"casting": casting, "order": order}
+    options = {"casting": casting, "order": order, **axes}  # (axes: NumPy's error)
     if signature is not None:
         options["signature"] = signature
     mask = concrete(where)
@@ -98,18 +98,15 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
         shape = np.broadcast_shapes(np.shape(mask), *map(np.shape, values))
         result = np.zeros(shape, ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), signature=signature, casting="unsafe")[-1])
         trace.call(place, ufunc, values, {"out": result, "where": mask, **options})
-    id = record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0])
+    shape = np.broadcast_shapes(*map(np.shape, values))
+    id = trace.cast(record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0], shape), trace.type_of(result).dtype)
     if where is not True:
         otherwise = target if target is not None else np.zeros((), result.dtype)
-        shape = np.shape(result)
-        type = Type(name_of(result), shape)
-        id = trace.emit(OPS["where"], (trace.lift(where, "bool"), trace.cast(id, type.dtype), trace.lift(otherwise, type.dtype)))
-        if trace.builder.type_of(id).shape != shape:
-            id = trace.emit(OPS["broadcast"], (id,), (shape,))
+        id = trace.emit(OPS["where"], (trace.lift(where, "bool"), id, trace.lift(otherwise, name_of(result))))
+    if trace.builder.type_of(id).shape != np.shape(result):
+        id = trace.emit(OPS["broadcast"], (id,), (np.shape(result),))
     if target is None:
         return traced(trace, result, id)
-    if trace.builder.type_of(id).shape != result.shape:
-        id = trace.emit(OPS["broadcast"], (id,), (result.shape,))
     write(target, id)
     return target
 

@@ -164,7 +164,7 @@ def _class(reads, cls, path):
         if is_library_class(base):
             continue
         for name, found in vars(base).items():
-            if name in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__"):
+            if name in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "_abc_impl"):
                 continue
             function = found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
             if isinstance(found, property):

@@ -13,6 +13,10 @@ DTYPES = ("f64", "f64", "f64", "f32", "i64", "i32", "bool")
 LINES = (None, ("model.py", 3), ("model.py", 14), ("a folder/other model.py", 7), ("<cell 2>", 1))
 
 
+def pick(rng, options):
+    return options[rng.integers(len(options))]
+
+
 def constant_array(rng, dtype, shape):
     values = np.asarray(draw(rng, "real", shape, dtype))
     if dtype in ("f32", "f64") and rng.random() < 0.5:
@@ -30,9 +34,9 @@ class RandomTape:
         for _ in range(int(rng.integers(1, 4))):
             self.add_input()
         while len(self.values) < records:
-            self.builder.line = self.builder.line_index(LINES[rng.integers(len(LINES))])
+            self.builder.line = self.builder.line_index(pick(rng, LINES))
             self.add_record()
-        count = int(rng.integers(1, 4))
+        count = int(rng.integers(1, 9))
         self.builder.tape.outputs = [int(v) for v in rng.choice(self.values, count)]
 
     @property
@@ -44,8 +48,8 @@ class RandomTape:
 
     def add_input(self):
         rng = self.rng
-        dtype, shape = DTYPES[rng.integers(len(DTYPES))], SHAPES[rng.integers(len(SHAPES))]
-        name = [f"x{len(self.arrays)}", "w", "args[0]['w']", None, "sin"][rng.integers(5)]
+        dtype, shape = pick(rng, DTYPES), pick(rng, SHAPES)
+        name = pick(rng, [f"x{len(self.arrays)}", "w", "args[0]['w']", None, "sin"])
         self.arrays.append(draw(rng, "positive", shape, dtype))
         self.values.append(self.builder.input(Type(dtype, shape), name))
 
@@ -55,8 +59,7 @@ class RandomTape:
             self.add_input()
         elif kind < 0.16:
             rng = self.rng
-            self.values.append(self.builder.constant(constant_array(rng, DTYPES[rng.integers(len(DTYPES))],
-                                                                    SHAPES[rng.integers(len(SHAPES))])))
+            self.values.append(self.builder.constant(constant_array(rng, pick(rng, DTYPES), pick(rng, SHAPES))))
         elif kind < 0.2 and self.guards:
             self.add_guard()
         elif kind < 0.25 and self.hosts:
@@ -69,11 +72,11 @@ class RandomTape:
     def some(self, accept):
         """A random value whose type is accepted, or None."""
         fitting = [id for id in self.values if accept(self.type_of(id))]
-        return fitting[self.rng.integers(len(fitting))] if fitting else None
+        return pick(self.rng, fitting) if fitting else None
 
     def add_elementwise(self):
         rng = self.rng
-        row = ELEMENTWISE[rng.integers(len(ELEMENTWISE))]
+        row = pick(rng, ELEMENTWISE)
         first = self.some(lambda type: type.dtype in row.dtypes)
         if first is None:
             return
@@ -89,7 +92,7 @@ class RandomTape:
 
     def add_structural(self):
         rng = self.rng
-        row = STRUCTURAL[rng.integers(len(STRUCTURAL))]
+        row = pick(rng, STRUCTURAL)
         shape_free = {"sum": "axes", "cumsum": "axis", "prod": "axes", "cumprod": "axis"}
         if row.name in shape_free:  # on any value that has axes
             x = self.some(lambda type: type.shape and type.dtype in ("f32", "f64", "i64"))
@@ -97,7 +100,7 @@ class RandomTape:
                 axis = int(rng.integers(len(self.type_of(x).shape)))
                 self.values.append(self.builder.emit(row, (x,), ((axis,) if shape_free[row.name] == "axes" else axis,)))
             return
-        parts, params = CASES[row.name][rng.integers(len(CASES[row.name]))]
+        parts, params = pick(rng, CASES[row.name])
         operands = []
         for part in parts:
             if isinstance(part, tuple):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from laws.samples import hessian_vector, jvp, tape_of, vjp
+from laws.samples import hessian_vector, jvp, tape_of, vjp, vjp_of
+from tapejit.kernel import compile_tape
 from tapejit.ops import OPS, ROWS, register
 from tapejit.ops.elementwise import exp, square
 from tapejit.ops.table import elementwise
@@ -33,6 +34,16 @@ def test_one_row_is_all_that_an_elementwise_operation_needs(softplus):
     assert np.allclose(hessian_vector(softplus, [x], [np.ones(7)], np.ones(7))[0], sigmoid * (1 - sigmoid), rtol=1e-12)
     assert "softplus x0" in print_tape(tape)
     assert print_tape(parse_tape(print_tape(tape))) == print_tape(tape)
+
+
+def test_the_kernel_asks_numpy_for_a_row_it_was_not_built_with(softplus):
+    """Until the next build the row is a host call in the middle of a program, values and derivatives alike."""
+    x = np.linspace(-3.0, 3.0, 7)
+    for tape, inputs in ((tape_of(softplus, [x]).tape, [x]), (vjp_of(tape_of(softplus, [x])), [x, 2 * x])):
+        outputs = [np.empty(7) for _ in tape.outputs]
+        compile_tape(tape).run(inputs, outputs)
+        for found, expected in zip(outputs, interpret(tape, inputs), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-15)
 
 
 def test_it_broadcasts_and_composes_like_any_other(softplus):

@@ -40,7 +40,7 @@ def gradient(function, value):
 VIEWS = """
 np.reshape(y, (4, 3)); y.reshape(12); np.ravel(y); np.transpose(y); y.T; np.swapaxes(y, 0, 1); np.moveaxis(y, 0, 1); np.rollaxis(y, 1); np.expand_dims(y, 1); np.squeeze(y[:, None])
 np.atleast_2d(y); np.atleast_3d(y); np.atleast_1d(y); np.flip(y); np.flip(y, 1); np.flipud(y); np.fliplr(y); np.rot90(y); np.rot90(y, 2); np.split(y, 3)[1]; np.hsplit(y, 2)[0]; np.array_split(y, 2)[1]
-np.vsplit(y, 3)[0]; np.dsplit(y[:, :, None], 1)[0]; np.unstack(y)[1]; np.asarray(y); np.real(y); np.matrix_transpose(y); y.T.ravel('F'); np.reshape(y.T, 12, order='F'); np.einsum('ij->ji', y); y[1:, ::-1].T; np.atleast_3d(y[0])
+np.vsplit(y, 3)[0]; np.dsplit(y[:, :, None], 1)[0]; np.unstack(y)[1]; np.real(y); np.matrix_transpose(y); y.T.ravel('F'); np.reshape(y.T, 12, order='F'); np.einsum('ij->ji', y); y[1:, ::-1].T; np.atleast_3d(y[0])
 np.ravel(y.T, 'K'); np.broadcast_arrays(y, y[:1])[0]; np.permute_dims(y); np.reshape(y[:, :2], (3, 2, 1)); np.expand_dims(y[::-1, 1:], (0, 3)); y.squeeze(); np.meshgrid(y[0], copy=False)[0]
 """.replace("\n", "; ").strip("; ").split("; ")
 COPIES = ["np.reshape(y.T, 12)", "y.flatten()", "np.copy(y)", "np.tile(y, 1)", "np.roll(y, 0)", "np.pad(y, 0, 'edge')", "np.repeat(y, 1)", "np.concatenate([y])", "np.ravel(y, 'F')",
@@ -157,12 +157,12 @@ def test_piecewise_of_other_functions_sees_the_elements_of_its_condition():
 ERRORS = """
 np.sum(x, axis=2); np.mean(x, (0, 0)); np.max(x[:0]); np.reshape(x, 5); np.transpose(x, (0, 0)); np.squeeze(x, 0); np.concatenate([x, x[0]]); np.concatenate([]); np.stack([x, x[0]]); np.dot(x, x)
 x @ x; np.einsum('ij,jk', x, x); np.einsum('ijk', x); np.tensordot(x, x, 1); np.take(x, 9); np.take(x, 0, axis=3); np.repeat(x, -1); np.repeat(x, [1, 2], axis=1); np.split(x, 2, axis=1); np.pad(x, 1, 'nonsense')
-np.pad(x, 1.5); np.diag(x[None]); np.diagonal(x, axis1=0, axis2=0); np.cumsum(x, axis=5); np.sort(x, axis=2); np.argmax(x, axis=2); np.argmax(x[:0]); np.clip(x); np.select([x > 0], [x, x]); np.piecewise(x, [x > 0], [1, 2, 3])
+np.pad(x, 1.5); np.diag(x[None]); np.diagonal(x, axis1=0, axis2=0); np.cumsum(x, axis=5); np.sort(x, axis=2); np.argmax(x, axis=2); np.argmax(x[:0]); np.select([x > 0], [x, x]); np.piecewise(x, [x > 0], [1, 2, 3])
 np.choose([5], [x, x]); np.bincount(x[0]); np.bincount([-1]); np.insert(x, 99, 1.0); np.delete(x, 99); np.delete(x, 9, axis=1); np.roll(x, 1, axis=3); np.rot90(x[0]); np.cross(x[0, :1], x[0, :1]); np.gradient(x, 1, 2, 3); np.gradient(x[:1], axis=0)
 np.average(x, weights=x[0, :2]); np.moveaxis(x, 5, 0); np.swapaxes(x, 0, 2); np.expand_dims(x, 7); np.broadcast_to(x, (2, 2)); np.linalg.norm(x, 'nonsense'); np.quantile(x, 1.5); np.quantile(x, 0.5, method='nonsense'); np.take_along_axis(x, x[0], 0)
-np.linspace(x, x, -1); np.geomspace(x * 0, 1.0); np.partition(x, 9); np.searchsorted(x, x); np.vander(x); np.trapezoid(x, x[0, :2]); np.var(x, ddof=1, correction=1); np.where(x, x); np.interp(x, x, x); np.sum(x, axis=0, out=x[0] * 1.0) + np.sum(x, axis=0, out=x[:, 0] * 1.0)
+np.linspace(x, x, -1); np.geomspace(x * 0, 1.0); np.partition(x, 9); np.searchsorted(x, x); np.vander(x); np.trapezoid(x, x[0, [0, 1, 2, 0]]); np.var(x, ddof=1, correction=1); np.where(x, x); np.interp(x, x, x); np.sum(x, axis=0, out=x[0] * 1.0) + np.sum(x, axis=0, out=x[:, 0] * 1.0)
 np.resize(x, (-1, 2)); np.tile(x, -1); np.meshgrid(x, indexing='nonsense'); np.put(x.copy(), 99, 1.0); np.copyto(x.copy(), 1j); np.fill_diagonal(x[0].copy(), 1.0); np.cumulative_sum(x); np.trace(x[0]); np.ptp(x, axis=2); np.median(x, axis=2); np.kron(x) ; np.unwrap(x, axis=4)
-np.average(x, weights=x * 0); np.linalg.matrix_power(x, 2); np.linalg.multi_dot([x]); np.vecdot(x, x[:, :2]); np.matvec(x, x); np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(x[0], x[0], 'nonsense'); np.array_split(x, 0); np.hsplit(x, 2); np.dsplit(x, 1)
+np.average(x, weights=x * 0); np.linalg.matrix_power(x, 2); np.linalg.multi_dot([x]); np.vecdot(x, x[:, :2]); np.matvec(x, x[:, :2]); np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(x[0], x[0], 'nonsense'); np.array_split(x, 0); np.hsplit(x, 2); np.dsplit(x, 1)
 """.replace("\n", "; ").strip("; ").split("; ")
 
 

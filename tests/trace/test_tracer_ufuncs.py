@@ -19,7 +19,8 @@ INPUTS = [(1.75, 2.5), (np.float64(2.25), np.float64(0.75)), (np.float32(1.5), n
 def may(f, *inputs, at=()):
     """check(), unless NumPy refuses these dtypes; then the tracer refuses them in the same way."""
     try:
-        f(*inputs)
+        with np.errstate(all="ignore"):
+            f(*inputs)
     except TypeError as error:
         with pytest.raises(type(error)):
             record(f, inputs)
@@ -132,7 +133,6 @@ def test_reduce():
     for ufunc in (np.logaddexp, np.hypot, np.subtract, np.fmax):
         for keywords in ({}, {"axis": 1}, {"keepdims": True}):
             check(lambda x: ufunc.reduce(x, **keywords), X, at=[(X2,)], exact=False)
-    check(lambda x: np.add.reduce([x, 2 * x, 1.0]), 2.0, at=[(3.0,)])
 
 
 def test_accumulate():

@@ -53,6 +53,12 @@ def filled(like, shape, value, dtype):
     return array if trace is None else trace.full(array, value)
 
 
+def owned(a):
+    """`a` with memory of its own: a copy where it is a view."""
+    is_view = a.storage is not None and a.how if type(a) is Tracer else a.base is not None
+    return a.copy() if is_view else a
+
+
 def stand_in(a):
     """An array with the shape and dtype of `a` and no data: NumPy is asked on it for shapes and errors, at no cost."""
     return np.broadcast_to(np.zeros((), a.dtype), a.shape)

@@ -1,18 +1,18 @@
-"""Which names of list A of the project's coverage list can be traced: counted from the registry, never written by hand."""
+"""Which of NumPy's functions can be traced: counted from the registries, never written by hand."""
 
 import numpy as np
 
+from ..elementwise import row_of
 from ..tracer import LOWERINGS
+from .creation import CREATION
 
 
 def covered(names, namespace=np):
-    """The names among `names` whose NumPy function is a ufunc with a row of its own or has a lowering."""
-    from ...ops import OPS
+    """The names among `names` whose function in `namespace` has a row in the op table, a lowering, or a stand-in."""
+    return [name for name in names if _is_covered(getattr(namespace, name, None))]
 
-    def is_covered(name):
-        function = getattr(namespace, name, None)
-        try:
-            return function in LOWERINGS or isinstance(function, np.ufunc) and function.__name__ in OPS
-        except TypeError:
-            return False
-    return [name for name in names if is_covered(name)]
+
+def _is_covered(function):
+    if isinstance(function, np.ufunc) and row_of(function, ("f64",) * function.nargs) is not None:
+        return True
+    return callable(function) and (function in LOWERINGS or function in CREATION)

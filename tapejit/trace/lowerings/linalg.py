@@ -7,6 +7,7 @@ from ...ops import OPS
 from ..tracer import lowering
 from .common import asarray, axes_of, cast, filled, host, static
 from .products import matmul
+from .selection import take
 
 
 def _root_of_sum(squares, axes, keepdims):
@@ -136,11 +137,10 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     np.interp(0.0, np.zeros(xp.shape), np.zeros(fp.shape))  # NumPy's errors
     last = len(xp) - 1
     place = np.clip(host(np.searchsorted, xp, x, "right") - 1, 0, max(last - 1, 0))
+    y = take(fp, place)
     if last:
         slope = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
-        y = fp[place] + slope[place] * (x - xp[place])
-    else:
-        y = fp[place]
+        y = y + take(slope, place) * (x - take(xp, place))
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     y = np.where(x == xp[-1], fp[-1], y)
     y = np.where(x > xp[-1], fp[-1] if right is None else right, y)

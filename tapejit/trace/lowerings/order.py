@@ -11,6 +11,7 @@ from ...ops import OPS
 from ..tracer import concrete, lowering
 from .common import asarray, axes_of, cast, deliver, given, host, static
 from .reductions import mean_
+from .selection import take
 
 
 def gather(a, places, axis):
@@ -82,7 +83,7 @@ def lexsort(keys, axis=-1):
 @lowering(np.searchsorted)
 def searchsorted(a, v, side="left", sorter=None):
     a = asarray(a)
-    return host(np.searchsorted, a if sorter is None else np.take(a, sorter), asarray(v), side)
+    return host(np.searchsorted, a if sorter is None else take(a, sorter), asarray(v), side)
 
 
 @lowering(np.digitize)
@@ -170,9 +171,9 @@ def _quantile(function, scale):
         else:
             place = function(np.arange(last + 1.0), static(q), method=method)
         lower = np.clip(cast(np.floor(place), np.int64), 0, last)
-        below = np.take(ordered, lower, -1)
+        below = take(ordered, lower, -1)
         if dtype.kind in "fc":
-            above = np.take(ordered, np.minimum(lower + 1, last), -1)
+            above = take(ordered, np.minimum(lower + 1, last), -1)
             part = cast(place - lower, dtype)
             rise = above - below
             below = np.where(part >= 0.5, above - rise * (1 - part), below + rise * part)  # exact at both ends, as NumPy's

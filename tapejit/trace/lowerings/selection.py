@@ -4,7 +4,7 @@ import numpy as np
 
 from ...ops import OPS, ROWS
 from ..recorder import innermost
-from ..tracer import concrete, lowering
+from ..tracer import Tracer, concrete, lowering
 from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
@@ -14,6 +14,8 @@ from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, we
 def where(condition, x=NO_VALUE, y=NO_VALUE, /):
     if not given(x) and not given(y):
         return nonzero(condition)
+    if not given(x) or not given(y):
+        np.where(True, 0)  # NumPy's error
     dtype = np.result_type(weak(x), weak(y))
     return OPS["where"](truth(condition), cast(asarray(x), dtype), cast(asarray(y), dtype))
 
@@ -77,7 +79,7 @@ def _piece(x, condition, function, args, kw, y):
     places = np.nonzero(static(condition))
     if places and not len(places[0]):
         return y
-    y = y.copy()
+    y = y.copy() if trace is None or type(y) is Tracer else trace.make(y)
     y[places] = function(x[places], *args, **kw)
     return y
 

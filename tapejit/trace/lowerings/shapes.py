@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import LOWERINGS, lowering
-from .common import asarray, axes_of, cast, concrete, filled, stand_in, static
+from .common import asarray, axes_of, cast, concrete, filled, owned, stand_in, static
 from .numpy_source import numpy_source
 
 # --- reshaped views --------------------------------------------------------------------------------------------------
@@ -197,7 +197,8 @@ def tile(A, reps):
     reps = (1,) * (result - len(reps)) + tuple(int(r) for r in reps)
     split = tuple(n for k in range(result) for n in (1, shape[k]))
     spread = tuple(n for k in range(result) for n in (reps[k], shape[k]))
-    return OPS["reshape"](OPS["broadcast"](OPS["reshape"](a, shape=split), shape=spread), shape=tuple(r * n for r, n in zip(reps, shape)))
+    tiles = OPS["broadcast"](OPS["reshape"](a, shape=split), shape=spread)
+    return owned(OPS["reshape"](tiles, shape=tuple(r * n for r, n in zip(reps, shape))))
 
 
 @lowering(np.repeat)
@@ -212,7 +213,7 @@ def repeat(a, repeats, axis=None):
     np.repeat(np.empty(0), repeats)  # NumPy's error for a negative count
     before, after = a.shape[:axis], a.shape[axis + 1:]
     spread = OPS["broadcast"](OPS["reshape"](a, shape=before + (count, 1) + after), shape=before + (count, int(repeats)) + after)
-    return OPS["reshape"](spread, shape=before + (count * int(repeats),) + after)
+    return owned(OPS["reshape"](spread, shape=before + (count * int(repeats),) + after))
 
 
 @lowering(np.resize)
