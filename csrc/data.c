@@ -67,7 +67,7 @@ int tj_take_run(tj_workspace *w, const uint64_t *ip) {
             w->detail[1] = n;
             return TJ_INDEX;
         }
-    if (inner == 0)
+    if (inner == 0 || count == 0)
         return TJ_DONE;
     for (int64_t i = 0; i < outer; i++, large += n * inner * size, small += count * inner * size) {
         if (inner == 1) {
@@ -187,6 +187,8 @@ void tj_order_run(tj_workspace *w, const uint64_t *ip) {
     const int64_t outer = (int64_t)ip[2], n = (int64_t)ip[3], inner = (int64_t)ip[4];
     const void *source = address(w, ip + 5);
     int64_t *to = (int64_t *)address(w, ip + 7);
+    if (outer == 0 || n == 0 || inner == 0)
+        return;
     switch (ip[1]) {
     case TJ_BOOL: TJ_ORDER_AS(uint8_t) break;
     case TJ_I32: TJ_ORDER_AS(int32_t) break;

@@ -140,9 +140,11 @@ void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
     tj_gemm *gemm = !uses_blas(dtype, m, n, k) ? NULL : dtype == TJ_F64 ? w->program->dgemm : w->program->sgemm;
     matrix matrices[3];
     uint64_t index[TJ_MAX_NDIM] = {0};
+    int empty = m == 0 || n == 0;
     for (uint64_t axis = 0; axis < n_batch; axis++)
-        if (shape[axis] == 0)
-            return;
+        empty |= shape[axis] == 0;
+    if (empty)
+        return;
     for (int j = 0; j < 3; j++)
         matrices[j] = (matrix){w->base[operand[j][0]] + operand[j][1], (int64_t)operand[j][2], (int64_t)operand[j][3]};
     for (;;) {

@@ -53,7 +53,7 @@ def test_elementwise_records_and_a_closing_sum_are_one_loop():
     tape = tape_of(lambda x: whole(OPS["sin"](x) * OPS["exp"](-OPS["square"](x))), F(5))
     program, _ = run(tape, [np.linspace(-1, 2, 5)])
     assert program.summary == ("1 fused loop; arena 64 bytes\n"
-                               "loop over (5,): sin square negative exp multiply; reads x0; sum into %6; 3 registers")
+                               "loop over (5,): sin square negative exp multiply; reads x0; sum into %6; 2 registers")
 
 
 def test_a_large_result_is_written_into_the_output_itself():
@@ -73,7 +73,7 @@ def test_views_are_read_where_they_lie():
         return OPS["transpose"](part(x, (1, 3, 1), (4, 5, -1)), axes=(1, 0)) * OPS["broadcast"](part(x, (0, 3, 1), 2), shape=(5, 3))
 
     program, _ = run(tape_of(function, F(5, 5)), [np.arange(25.0).reshape(5, 5)])
-    assert program.summary == "1 fused loop; arena 0 bytes\nloop over (5, 3): multiply; reads x0; writes output 0; 3 registers"
+    assert program.summary == "1 fused loop; arena 0 bytes\nloop over (5, 3): multiply; reads x0; writes output 0; 2 registers"
 
 
 def test_a_consumer_of_a_sum_is_in_a_later_loop():
@@ -112,11 +112,12 @@ def test_scalar_updates_of_one_array_are_scalar_instructions_in_place():
 def test_slices_are_updated_in_place():
     def function(x):
         for _ in range(10):
-            x = OPS["index_set"](x, part(x, (1, 98, 1)) * 0.5 + part(x, (0, 98, 1)), idx=((1, 98, 1),))
+            x = OPS["index_set"](x, OPS["sin"](part(x, (1, 298, 1))), idx=((1, 298, 1),))
         return x
 
-    program, _ = run(tape_of(function, F(100)), [np.arange(100.0)])
-    assert program.summary.count("copy") == 1  # of the input, which is never written
+    program, _ = run(tape_of(function, F(300)), [np.arange(300.0)])
+    assert program.summary.count("copy; reads x0") == 1  # the input is never written
+    assert program.summary.count("loop over (298,): sin; reads output 0; writes output 0; 1 register") == 9
 
 
 def test_an_old_version_that_is_still_read_is_kept():
@@ -238,8 +239,11 @@ def test_nothing_is_written_when_an_index_is_out_of_range(name):
 def test_without_blas_a_large_product_is_left_to_numpy(monkeypatch):
     monkeypatch.setattr(schedule_records.blas, "available", False)
     a, b = np.random.default_rng(0).normal(size=(2, 70, 70))
-    program, _ = run(tape_of(lambda x, y: (OPS["matmul"](OPS["transpose"](x, axes=(1, 0)), y), OPS["matmul"](part(x, (0, 2, 1), (0, 70, 1)), y)),
-                             F(70, 70), F(70, 70)), [a, b])
+
+    def function(x, y):
+        return OPS["matmul"](OPS["transpose"](x, axes=(1, 0)), y), OPS["matmul"](part(x, (0, 2, 1), (0, 70, 1)), y)
+
+    program, _ = run(tape_of(function, F(70, 70), F(70, 70)), [a, b])
     assert len(program.hosts) == 1
 
 
@@ -263,7 +267,8 @@ def test_reshaped_strides_describe_what_numpy_sees_without_a_copy(rng):
         array = np.arange(np.prod(shape), dtype=np.int64).reshape(shape).transpose(rng.permutation(len(shape)))
         array = array[tuple(slice(None, None, rng.choice([1, -1, 2])) for _ in shape)]
         size = array.size
-        targets = [t for n in (1, 2, 3) for t in itertools.product([k for k in range(1, size + 1) if size % k == 0], repeat=n) if np.prod(t) == size]
+        divisors = [k for k in range(1, size + 1) if size % k == 0]
+        targets = [t for n in (1, 2, 3) for t in itertools.product(divisors, repeat=n) if np.prod(t) == size]
         target = targets[rng.integers(len(targets))]
         old = tuple(s for n, s in zip(array.shape, array.strides) if n != 1)
         strides = reshaped(squeeze(array.shape), old, squeeze(target))
@@ -278,9 +283,9 @@ def test_reshaped_strides_describe_what_numpy_sees_without_a_copy(rng):
 
 def test_contiguous_strides_are_numpys():
     for shape in [(), (3,), (2, 3), (2, 1, 4)]:
-        array = np.empty(shape)
-        assert row_major(shape, 8) == array.strides
-        assert [s for n, s in zip(shape, unsqueeze(shape, row_major(squeeze(shape), 8))) if n != 1] == [s for n, s in zip(shape, array.strides) if n != 1]
+        assert row_major(shape, 8) == np.empty(shape).strides
+    assert row_major(squeeze((2, 1, 4)), 8) == (32, 8)
+    assert unsqueeze((2, 1, 4), (32, 8)) == (32, 0, 8)
 
 
 def test_groups_read_only_what_earlier_groups_made():

@@ -283,10 +283,10 @@ class Schedule:
             if register[o] != g:
                 storage, offset, strides = self.where(o)
                 self.read(storage, g, (offset, self.over(o, strides, k)))
-                if o not in loop.inputs:
+                if o not in loop.inputs:  # inputs are gathered when a block starts, and so live from then on
                     loop.inputs.add(o)
                     loop.live += 1
-            if last[self.alias.get(o, o)] == facts.rank[k]:
+            elif last[self.alias.get(o, o)] == facts.rank[k]:
                 loop.live -= 1
         loop.live += 1
         loop.records.append(k)

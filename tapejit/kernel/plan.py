@@ -7,6 +7,7 @@ because segment 1 may run many times. Outputs that no other value shares lie in 
 Read next: `encode.py`.
 """
 
+import hashlib
 from bisect import bisect_left, insort
 from heapq import heappop, heappush
 
@@ -17,7 +18,7 @@ from . import classify
 from .fuse import Loop, Run
 from .rows import NATIVE
 
-SMALL_CONSTANT = 256  # bytes up to which equal constants are found and shared
+SMALL_CONSTANT = 256  # bytes up to which a constant is its own key, beyond it a digest of it is
 
 
 class Layout:
@@ -93,14 +94,15 @@ class Layout:
         self.constants = bytes(self._bytes)
 
     def _constant(self, array):
-        """The arena offset of the bytes of an array, which equal small constants share."""
-        key = (array.dtype.char, array.tobytes() if array.nbytes <= SMALL_CONSTANT else id(array))
+        """The arena offset of the bytes of an array, which equal constants share."""
+        data = array.tobytes()
+        key = data if len(data) <= SMALL_CONSTANT else hashlib.sha256(data).digest() + b"digest of %d bytes" % len(data)
         offset = self._shared.get(key)
         if offset is None:
             alignment = 8 if array.nbytes <= 64 else 64
             self._bytes.extend(bytes(-len(self._bytes) % alignment))
             offset = self._shared[key] = len(self._bytes)
-            self._bytes.extend(array.tobytes())
+            self._bytes.extend(data)
             self._bytes.extend(bytes(-len(self._bytes) % 8))
         return offset
 

@@ -14,22 +14,23 @@ from ..tape.tape import CONSTANT, INPUT
 from .identities import REWRITE, TELLING
 
 _ADD = OPS["add"]
-_SCALAR = Type("f64", ())
 
 
 class Template:
-    """The steps of one rule for one set of active operands.
+    """The steps of one rule, on values of one dtype, for one set of active operands.
 
     given          number of values given: the operands, the result, the cotangent
     steps          (op code, operand refs, is_bool) or (CONSTANT, number, False); ref r < given is a given value, else step r - given
     contributions  (operand place, ref) for each active operand with a contribution
+    fits           False when the rule makes records that a step cannot state (with parameters, or of another dtype)
     """
 
-    __slots__ = ("given", "steps", "contributions")
+    __slots__ = ("given", "steps", "contributions", "fits")
 
-    def __init__(self, row, mask, scaled):
+    def __init__(self, row, dtype, mask, scaled):
         builder = Builder(rewrite=REWRITE)
-        exprs = [Expr(builder, builder.input(_SCALAR, str(k))) for k in range(row.arity + 2)]
+        scalar = Type(dtype, ())
+        exprs = [Expr(builder, builder.input(scalar, str(k))) for k in range(row.arity + 2)]
         partials = row.partials(*exprs[:-1])
         if type(partials) is not tuple:
             partials = (partials,)
@@ -46,6 +47,7 @@ class Template:
                 needed.update(tape.operands_of(k))
         self.given = len(exprs)
         self.steps = []
+        self.fits = True
         place_of = {k: k for k in range(self.given)}
         for k, row_, operands, type_, params in tape.records():
             if row_.code != INPUT and k in needed:
@@ -53,6 +55,7 @@ class Template:
                 if row_.code == CONSTANT:
                     self.steps.append((CONSTANT, float(params[0].array), False))
                 else:
+                    self.fits &= not params and type_.dtype in (dtype, "bool")
                     self.steps.append((row_.code, tuple(place_of[o] for o in operands), type_.dtype == "bool"))
         self.contributions = tuple((place, place_of[id]) for place, id in wanted.items())
 
@@ -68,8 +71,6 @@ def template_pull(builder, active, scaled):
     push_op, push_operands, push_first = op.append, tape.operands.extend, tape.first.append
     push_type, push_param, push_line = types.append, tape.param.append, tape.line.append
     flat_operands = tape.operands
-    known = {}  # (op code, which operands are active) -> Template
-
     def append(key, type_):
         id = seen[key] = len(op)
         push_op(key[0])
@@ -84,15 +85,17 @@ def template_pull(builder, active, scaled):
         type_ = types[k]
         if types[ct] != type_ or op[ct] in _CONSTANT or (op[ct] == _NEGATIVE and code in _NEGATING):
             return False
-        mask = code
+        mask = 0
         for o in operands:
             if types[o] != type_ or (op[o] in _CONSTANT and code not in _LINEAR_ENOUGH):
                 return False
             mask = mask * 2 + active[o]
-        mask = mask, len(operands)
-        template = known.get(mask)
+        template = _known.get((code, mask, table[type_].dtype))
         if template is None:
-            template = known[mask] = Template(ROWS[code], [active[o] for o in operands], scaled)
+            template = Template(ROWS[code], table[type_].dtype, [active[o] for o in operands], scaled)
+            _known[code, mask, table[type_].dtype] = template
+        if not template.fits:
+            return False
         values = [*operands, k, ct]
         for step_code, refs, is_bool in template.steps:
             if step_code == CONSTANT:
@@ -119,6 +122,7 @@ def template_pull(builder, active, scaled):
     return pull
 
 
+_known = {}  # (op code, which operands are active, dtype) -> Template: rows do not change, so neither do these
 _NEGATIVE = OPS["negative"].code
 _NEGATING = frozenset((_NEGATIVE, OPS["subtract"].code))
 _CONSTANT = TELLING - {_NEGATIVE}

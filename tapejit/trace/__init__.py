@@ -11,7 +11,7 @@ Read next: `tracer.py` (the value, its storage), `recorder.py` (the Trace), then
 
 from .recorder import RUNNING, Trace, current_trace
 from .tracer import LOWERINGS, Tracer, concrete, lowering
-from . import elementwise, views, operators, indexing, decisions, attributes, ufuncs, lowerings  # noqa: E402, F401, I001  they fill in Tracer
+from . import elementwise, views, operators, indexing, decisions, attributes, ufuncs, lowerings  # noqa: F401, I001  they fill in Tracer
 from .assemble import assemble
 
 __all__ = ["LOWERINGS", "RUNNING", "Trace", "Tracer", "assemble", "concrete", "current_trace", "lowering"]

@@ -152,7 +152,7 @@ def apply_op(op, operands, params):
             return _view(operands[0], op, params, result)
         result = np.array(result)
     ids = tuple([trace.lift(o, name) for o, name in zip(operands, _operand_dtypes(op, operands, values, result))])
-    return traced(trace, result, trace.emit(op, ids, tuple([params[name] for name in op.params])))
+    return traced(trace, result, trace.emit(op, ids, tuple([params[name] for name in op.params]), Type(name_of(result), np.shape(result))))
 
 
 VIEWS = frozenset(("index", "reshape", "transpose", "broadcast"))
@@ -187,7 +187,8 @@ def shares(storage, result):
 def _view(x, op, params, result):
     """The tracer for `result` = op(x), which NumPy made a view of x."""
     row_params = tuple([params[name] for name in op.params])
-    return window(x.storage, result, x._trace.emit(op, (x.id,), row_params), x.how + (Step(op, row_params, (), x.value.shape),))
+    id = x._trace.emit(op, (x.id,), row_params, Type(NAME_OF_DTYPE[result.dtype], result.shape))
+    return window(x.storage, result, id, x.how + (Step(op, row_params, (), x.value.shape),))
 
 
 Tracer.apply_op = staticmethod(apply_op)

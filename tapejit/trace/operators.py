@@ -188,31 +188,37 @@ def reflected_divided_with_remainder(self, other):
     return other // self, other % self
 
 
-_ROWS = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.true_divide: "divide"}
-_IN_ORDER = {"eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less), "le": (operator.le, np.less_equal),
-             "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal)}
-_IN_PLACE = {"add": (operator.add, operator.iadd, np.add), "sub": (operator.sub, operator.isub, np.subtract),
-             "mul": (operator.mul, operator.imul, np.multiply), "truediv": (operator.truediv, operator.itruediv, np.true_divide),
-             "floordiv": (operator.floordiv, operator.ifloordiv, np.floor_divide), "mod": (operator.mod, operator.imod, np.remainder),
-             "and": (operator.and_, operator.iand, np.bitwise_and), "or": (operator.or_, operator.ior, np.bitwise_or),
-             "xor": (operator.xor, operator.ixor, np.bitwise_xor), "lshift": (operator.lshift, operator.ilshift, np.left_shift),
-             "rshift": (operator.rshift, operator.irshift, np.right_shift)}
+_IN_PLACE = {
+    "add": (operator.add, operator.iadd, np.add), "sub": (operator.sub, operator.isub, np.subtract),
+    "mul": (operator.mul, operator.imul, np.multiply), "truediv": (operator.truediv, operator.itruediv, np.true_divide),
+    "floordiv": (operator.floordiv, operator.ifloordiv, np.floor_divide), "mod": (operator.mod, operator.imod, np.remainder),
+    "and": (operator.and_, operator.iand, np.bitwise_and), "or": (operator.or_, operator.ior, np.bitwise_or),
+    "xor": (operator.xor, operator.ixor, np.bitwise_xor), "lshift": (operator.lshift, operator.ilshift, np.left_shift),
+    "rshift": (operator.rshift, operator.irshift, np.right_shift)}
+_IN_ORDER = {
+    "eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less), "le": (operator.le, np.less_equal),
+    "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal)}
+_UNARY = {
+    "neg": (operator.neg, np.negative), "pos": (operator.pos, np.positive), "abs": (operator.abs, np.absolute),
+    "invert": (operator.invert, np.invert)}
+_FAST = (np.add, np.subtract, np.multiply, np.true_divide)  # on two floats Python's result is NumPy's, and a float
 
 
 def _operators():
     for name, (operate, in_place, ufunc) in _IN_PLACE.items():
-        row = OPS[_ROWS[ufunc]] if ufunc in _ROWS else None
+        row = OPS[ufunc.__name__] if ufunc in _FAST else None
         yield f"__{name}__", _arithmetic(operate, ufunc, row)
         yield f"__r{name}__", _arithmetic(operate, ufunc, row, reflected=True)
         yield f"__i{name}__", _arithmetic(operate, ufunc, row, in_place=in_place)
     for name, (operate, ufunc) in _IN_ORDER.items():
         yield f"__{name}__", _arithmetic(operate, ufunc, OPS[ufunc.__name__], compares=True)
+    for name, (operate, ufunc) in _UNARY.items():
+        yield f"__{name}__", _unary(operate, ufunc, OPS[ufunc.__name__])
 
 
 members(dict(
     _operators(),
-    __neg__=_unary(operator.neg, np.negative, OPS["negative"]), __pos__=_unary(operator.pos, np.positive, OPS["positive"]),
-    __abs__=_unary(operator.abs, np.absolute, OPS["absolute"]), __invert__=_unary(operator.invert, np.invert, OPS["invert"]), __pow__=power, __rpow__=reflected_power, __ipow__=power_in_place,
+    __pow__=power, __rpow__=reflected_power, __ipow__=power_in_place,
     __matmul__=matmul, __rmatmul__=reflected_matmul, __imatmul__=matmul_in_place,
     __divmod__=divided_with_remainder, __rdivmod__=reflected_divided_with_remainder,
     __array_priority__=1000.0,

@@ -184,7 +184,8 @@ class Trace:
         except (TypeError, KeyError):
             kind = f"an array of dtype {value.dtype}" if isinstance(value, (np.ndarray, np.generic)) else f"a {type(value).__name__}"
             raise TracingError(
-                f"at {self.here()}, {kind} meets a traced value: bool, integer, float and complex numbers in native byte order can be traced") from None
+                f"at {self.here()}, {kind} meets a traced value: "
+                "bool, integer, float and complex numbers in native byte order can be traced") from None
 
     # -- records
 
@@ -326,8 +327,8 @@ def leaked(value=None):
     """The error for a tracer that is used after its trace."""
     of = f" of {value._trace.builder.tape.name}" if type(value) is Tracer else ""
     return LeakedTracerError(
-        f"a traced value is used after the function{of} that it was traced in has returned (kept in a global, an attribute, a list or a closure?): "
-        "return it from the function instead")
+        f"a traced value is used after the function{of} that it was traced in has returned "
+        "(kept in a global, an attribute, a list or a closure?): return it from the function instead")
 
 
 def _is_flat(row):

@@ -147,7 +147,7 @@ static double work_of(const program *p) {
             length = 3;
         else if (opcode == TJ_LOOP) {
             for (uint64_t k = 0; k < (w[1] & 0xffff); k++)
-                work *= (double)w[2 + k];
+                work *= w[2 + k] ? (double)w[2 + k] : 1;
             work *= 1 + (double)length;
         } else if (opcode == TJ_MATMUL) {
             work = (double)w[2] * (double)w[3] * (1 + (double)w[4]);

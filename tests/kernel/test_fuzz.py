@@ -136,7 +136,8 @@ def written(programs, path):
 def run(driver, *arguments):
     options = "allocator_may_return_null=1:detect_leaks="
     for leaks in ("1", "0"):  # the leak sanitizer does not work everywhere (under ptrace, in some containers); the driver counts for itself
-        result = subprocess.run([str(driver), *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "ASAN_OPTIONS": options + leaks})
+        result = subprocess.run([str(driver), *map(str, arguments)], capture_output=True, text=True, timeout=900,
+                                env={**os.environ, "ASAN_OPTIONS": options + leaks})
         if "LeakSanitizer has encountered a fatal error" not in result.stderr:
             break
     assert result.returncode == 0, result.stderr[-4000:]

@@ -1,0 +1,75 @@
+"""NumPy's functions on arguments in which NumPy does not look for a tracer: lists, tuples, and places such as np.take's indices.
+
+NumPy's hook asks the arrays among the arguments alone: `np.sum([a, b])` would make an array of the list first. In traced
+code `retarget.py` binds these stand-ins instead (they are entered in `CREATION`): they look at every argument, and are
+NumPy's own functions where no tracer is found.
+"""
+
+import functools
+
+import numpy as np
+
+from ...ops import OPS
+from ..assemble import assemble
+from ..tracer import LOWERINGS, Tracer
+from .common import holds_tracer
+from .creation import CREATION
+
+
+def looks_everywhere(function):
+    """`function`, but its lowering where any argument is or holds a tracer."""
+    lowered = LOWERINGS[function]
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if any(map(holds_tracer, args)) or any(map(holds_tracer, kwargs.values())):
+            return lowered(*args, **kwargs)
+        return function(*args, **kwargs)
+    return call
+
+
+class Ufunc:
+    """A ufunc that takes sequences of traced values. It passes for the ufunc, and has its attributes and methods."""
+
+    def __init__(self, ufunc):
+        self.ufunc = ufunc
+
+    @property
+    def __class__(self):
+        return np.ufunc
+
+    def __call__(self, *inputs, **kwargs):
+        return self.ufunc(*map(_gathered, inputs), **kwargs)
+
+    def __getattr__(self, name):
+        value = getattr(self.ufunc, name)
+        if name in ("reduce", "accumulate", "reduceat", "outer"):
+            return lambda *inputs, **kwargs: value(*map(_gathered, inputs), **kwargs)
+        return value
+
+    def __eq__(self, other):
+        return other is self or other is self.ufunc
+
+    def __hash__(self):
+        return hash(self.ufunc)
+
+    def __repr__(self):
+        return repr(self.ufunc)
+
+
+def _gathered(x):
+    """A sequence that holds tracers as one traced array, anything else as it is."""
+    return assemble(x) if type(x) is not Tracer and isinstance(x, (list, tuple)) and holds_tracer(x) else x
+
+
+def _ufuncs():
+    """The ufuncs of NumPy's namespace that can be traced."""
+    named = {value for value in vars(np).values() if isinstance(value, np.ufunc)}
+    return {ufunc for ufunc in named if ufunc in LOWERINGS or ufunc.nout == 1 and (ufunc.__name__ in OPS or np.dtype(float).char * ufunc.nin in str(ufunc.types))}
+
+
+for _function in list(LOWERINGS):
+    if _function not in CREATION and not isinstance(_function, np.ufunc):
+        CREATION[_function] = looks_everywhere(_function)
+for _function in _ufuncs():
+    CREATION[_function] = Ufunc(_function)
