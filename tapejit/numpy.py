@@ -13,11 +13,16 @@ import numpy as _numpy
 
 from .trace import equivalents as _equivalents
 
-random = _types.ModuleType("numpy.random", _numpy.random.__doc__)
-vars(random).update(_equivalents.names_of(_numpy.random))
-_equivalents.equivalent(_numpy.random)(random)
+
+def _namespace(module):
+    """A module with the names of a NumPy module, equivalents among them; traced code sees it in the original's place."""
+    new = _types.ModuleType(module.__name__, module.__doc__)
+    vars(new).update(_equivalents.names_of(module))
+    return _equivalents.equivalent(module)(new)
+
 
 globals().update(_equivalents.names_of(_numpy))
+random, linalg = _namespace(_numpy.random), _namespace(_numpy.linalg)
 
 __all__ = list(_numpy.__all__)
 

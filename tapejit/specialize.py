@@ -24,6 +24,7 @@ from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
 from .passes import Phase, derive
 from .recording import argument_paths, name_of, native, record
+from .tape import Literal
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace
 from .tree import LEAF, flatten
@@ -54,6 +55,34 @@ class Entry:
     def run(self, leaves, extra=None):
         """The result for the leaves of a call. Raises GuardMissed, with nothing written, when another trace is needed."""
         return self.answer.run(self.program, self.inputs(leaves), leaves, extra)
+
+    def first_run(self, leaves, extra):
+        """(result, whether this trace may be kept) for the leaves that it was recorded with.
+
+        The guards hold for them, but the kernel's last bit can differ from NumPy's, on which Python decided. Then a guard on a float takes
+        the kernel's value; where a decision itself would flip, the answer comes from the trace without its guards, which is kept for no other call.
+        """
+        while True:
+            try:
+                return self.run(leaves, extra), True
+            except GuardMissed as missed:
+                if not self._accept(missed):
+                    self.program = compile_tape(without_guards(self.tape), late=self.answer.late)
+                    return self.run(leaves, extra), False
+
+    def _accept(self, missed):
+        """Let a guard on floats expect what the kernel found, if that is its expectation but for rounding."""
+        record_id, expected = self.program.guards[missed.number]
+        array = getattr(expected, "array", None)
+        if array is None or array.dtype.kind not in "fc" or np.array_equal(array, missed.found, equal_nan=True):
+            return False
+        if not np.allclose(missed.found, array, rtol=1e4 * np.finfo(array.dtype).eps, atol=0, equal_nan=True):
+            return False
+        tape = self.tape
+        tape.params.append((Literal(np.asarray(missed.found, array.dtype).reshape(array.shape)),))
+        tape.param[record_id] = len(tape.params) - 1
+        self.program = compile_tape(tape, late=self.answer.late)
+        return True
 
     def direct(self, general, leaves):
         """The generated function for calls like this one, or `general` where there is none."""
@@ -120,11 +149,12 @@ class Specializer:
                 self._verify(leaves, tree, traced, extra, result)
             return result
         entry = self.compile(leaves, tree, traced)
-        if entry.recording.reusable:
+        result, settled = entry.first_run(leaves, extra)
+        if settled and entry.recording.reusable:
             self._keep(key, entry)
-        else:
+        elif settled:
             self._warn("single-use", f"{name_of(self.function)} is traced again at each call: {entry.recording.why}")
-        return entry.run(leaves, extra)
+        return result
 
     def compile(self, leaves, tree, traced):
         """A new Entry for these arguments. Not kept here."""

@@ -512,6 +512,7 @@ def test_arrays_in_containers_and_objects(size):
     noticed(lambda x: table["w"][1] * x, lambda: table.update(w=np.full(size, 5.0)))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_array_that_is_given_another_shape():
     a = np.zeros((2, 5))
 

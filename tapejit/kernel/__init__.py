@@ -1,7 +1,7 @@
 """The kernel room: from a tape to a program that the C kernel executes. `compile_tape` is the map.
 
     classify  what each record becomes, and in which phase it runs
-    fuse      which records run together: runs of scalar instructions, fused loops, single steps
+    fuse      which records run together: runs of scalar instructions, fused loops, single steps (`schedule_records`: kind by kind)
     plan      where values lie in memory
     encode    words
     program   what executes them: verified when loaded, then run unchecked

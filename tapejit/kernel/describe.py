@@ -28,23 +28,26 @@ def describe(schedule, layout):
 
 def _line(schedule, layout, group):
     facts = schedule.facts
+
+    def names(storages):
+        return ", ".join(dict.fromkeys(_named(schedule, layout, s) for s in storages))
+
     if isinstance(group, Run):
         parts = [f"{len(group.items)} scalar instruction{'s' if len(group.items) > 1 else ''}"] if group.items else []
-        return "; ".join(parts + [f"guard on {_named(schedule, layout, place[0])}" for _, place in group.guards])
+        return "; ".join(parts + [f"guard on {names([place[0]])}" for _, place in group.guards])
     if isinstance(group, Loop):
-        ops = " ".join(ROWS[facts.op[k]].name for k in group.records)
-        reads = _names(schedule, layout, [schedule.storage_of(o) for o in sorted(group.inputs)] + [s[0] for _, s, _, _ in group.closings if type(s) is tuple])
-        stores = _names(schedule, layout, [k for k in group.records if k in schedule.stored] + [p[0] for kind, _, _, p in group.closings if kind == "store"])
-        parts = [f"loop over {group.shape}: {ops or 'copy'}", f"reads {reads}"] + ([f"writes {stores}"] if stores else [])
-        parts += [f"{'adds to' if kind == 'add' else kind + ' into'} {_named(schedule, layout, place[0])}" for kind, _, _, place in group.closings if kind != "store"]
+        reads = [schedule.storage_of(o) for o in sorted(group.inputs)]
+        reads += [source[0] for _, source, _, _ in group.closings if isinstance(source, tuple)]
+        writes = [k for k in group.records if k in schedule.stored] + [place[0] for kind, _, _, place in group.closings if kind == "store"]
+        parts = [f"loop over {group.shape}: {' '.join(ROWS[facts.op[k]].name for k in group.records) or 'copy'}", f"reads {names(reads)}"]
+        if writes:
+            parts.append(f"writes {names(writes)}")
+        for kind, _, _, place in group.closings:
+            if kind != "store":
+                parts.append(f"{'adds to' if kind == 'add' else kind + ' into'} {names([place[0]])}")
         return "; ".join(parts + [f"{group.registers} register{'s' if group.registers > 1 else ''}"])
     what = {"host": f"host call of {ROWS[facts.op[group.record]].name}", "copy": "host copy"}.get(group.name, group.name)
-    reads = _names(schedule, layout, [place[0] for _, place in group.operands])
-    return f"{what}: reads {reads}; writes {_named(schedule, layout, group.result[1][0])}"
-
-
-def _names(schedule, layout, storages):
-    return ", ".join(dict.fromkeys(_named(schedule, layout, s) for s in storages))
+    return f"{what}: reads {names([place[0] for _, place in group.operands])}; writes {names([group.result[1][0]])}"
 
 
 def _named(schedule, layout, storage):

@@ -49,9 +49,9 @@ class Encoder:
                 buffer = len(self.inputs) + 1 + position
                 self.assembler.store(self.outputs[position].dtype, int(self.layout.address[v]), buffer, 0)
             self.assembler.end()
-        assembler, arena_bytes = self.assembler, self.layout.arena_bytes
-        return Program(assembler.program(arena_bytes), self.layout.constants, arena_bytes, assembler.buffers, assembler.segments, self.hosts,
-                       self.guards, self.inputs, self.outputs)
+        assembler, layout = self.assembler, self.layout
+        return Program(assembler.program(layout.arena_bytes), layout.constants, layout.arena_bytes, assembler.buffers, assembler.segments,
+                       self.hosts, self.guards, self.inputs, self.outputs)
 
     # -- scalars
 
@@ -177,14 +177,15 @@ class Encoder:
 
     def _take(self, step):
         axis = self.facts.tape.params_of(step.record)[0]
-        locate, (result, place) = self.layout.locate, step.result
+        (first, first_at), (second, second_at) = step.operands
+        result, result_at = step.result
+        locate = self.layout.locate
         if step.name == "take":
-            (source, at), (indices, i) = step.operands
-            self.assembler.take(result.dtype, *self._around(source.shape, axis), classify.count(indices.shape), locate(at), locate(i), locate(place))
+            around, count = self._around(first.shape, axis), classify.count(second.shape)
+            self.assembler.take(result.dtype, *around, count, locate(first_at), locate(second_at), locate(result_at))
         else:
-            (indices, i), (_, at) = step.operands
-            self.assembler.take_update(step.name[5:], result.dtype, *self._around(result.shape, axis), classify.count(indices.shape), locate(place), locate(i),
-                                       locate(at))
+            around, count = self._around(result.shape, axis), classify.count(first.shape)
+            self.assembler.take_update(step.name[5:], result.dtype, *around, count, locate(result_at), locate(first_at), locate(second_at))
 
     def _matmul(self, step):
         (a, a_at), (b, b_at) = step.operands
@@ -194,7 +195,8 @@ class Encoder:
             strides = unsqueeze(type.shape, place[2])
             return (*self.layout.locate(place), strides[:-2], strides[-2], strides[-1])
 
-        self.assembler.matmul(a.dtype, a.shape[:-2], a.shape[-2], b.shape[-1], a.shape[-1], operand(a, a_at), operand(b, b_at), operand(result, at))
+        (*batch, m, k), n = a.shape, b.shape[-1]
+        self.assembler.matmul(a.dtype, batch, m, n, k, operand(a, a_at), operand(b, b_at), operand(result, at))
 
     def _host(self, step):
         facts, locate = self.facts, self.layout.locate
@@ -214,7 +216,11 @@ class Encoder:
 def _look(looks, function, *arguments):
     """Call the function with the last arrays seen through strides where `looks` says so."""
     fixed = len(arguments) - len(looks)
-    seen = [array if look is None else np.ndarray(look[0], look[1], array, look[2], look[3]) for array, look in zip(arguments[fixed:], looks)]
+    seen = list(arguments[fixed:])
+    for j, look in enumerate(looks):
+        if look is not None:
+            shape, dtype, offset, strides = look
+            seen[j] = np.ndarray(shape, dtype, seen[j], offset, strides)
     return function(*arguments[:fixed], *seen)
 
 

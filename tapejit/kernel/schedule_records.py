@@ -47,7 +47,8 @@ def shows_the_same(facts, source, k, name, params):
     """True when the view has the elements of its operand in the same order, axes of one element aside."""
     shape = facts.shape[facts.type[source]]
     if name == "index":
-        return facts.size[facts.type[source]] == facts.size[facts.type[k]] and all(n == 1 or item[2] == 1 for n, item in zip(shape, params[0]))
+        is_whole = facts.size[facts.type[source]] == facts.size[facts.type[k]]
+        return is_whole and all(n == 1 or item[2] == 1 for n, item in zip(shape, params[0]))
     if name == "transpose":
         moved = [a for a in params[0] if shape[a] != 1]
         return moved == sorted(moved)
@@ -94,7 +95,7 @@ def element(s, k, source, name, params):
 
 
 def take_over(s, k, v):
-    """Let k be the one element v. A word of an array is copied: look-ahead knows of views, and so of updates too soon for them, but not of k."""
+    """Let k be the one element v. A word of an array is copied: an update of that array could come too soon, as k is no view of it."""
     s.lies[k], s.pos[k] = s.where(v), s.pos[v]
     if s.size_of(s.lies[k][0]) > 1:
         s.lies[k] = (k, 0, ())

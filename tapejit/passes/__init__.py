@@ -7,14 +7,14 @@ from collections import namedtuple
 
 from ..tape.verify import verify_tape
 from .differentiate import active_records, forward, reverse
-from .simplify import live_records, remove_dead, simplify
+from .simplify import live_records, remove_dead, simplify, without_guards
 
 VERIFY_EACH_PASS = False  # the tests set it: every tape that a pass makes is held against the tape's rules
 
 Phase = namedtuple("Phase", "name seconds records_in records_out")
 Phase.__doc__ = "One pass over a tape: its name, how long it took in seconds, and the number of records before and after."
 
-__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify"]
+__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify", "without_guards"]
 
 
 def derive(tape, differentiate=None):

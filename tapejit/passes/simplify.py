@@ -118,8 +118,8 @@ def _translate(builder, tape, k, code, mapped):
     return builder.emit(ROWS[code], mapped, params, tape.type_of(k))
 
 
-def live_records(tape):
-    """A bytearray: 1 for each record that an output or a guard needs, and for every input."""
+def live_records(tape, guards=True):
+    """A bytearray: 1 for each record that an output or (unless told otherwise) a guard needs, and for every input."""
     op, first, operands = tape.op, tape.first, tape.operands
     live = bytearray(len(op))
     for id in tape.outputs:
@@ -127,7 +127,7 @@ def live_records(tape):
     for id in tape.inputs:
         live[id] = 1
     for k in range(len(op) - 1, -1, -1):
-        if live[k] or op[k] == GUARD:
+        if live[k] or (guards and op[k] == GUARD):
             live[k] = 1
             for o in operands[first[k]:first[k + 1]]:
                 live[o] = 1
@@ -136,7 +136,16 @@ def live_records(tape):
 
 def remove_dead(tape):
     """The tape without the records that neither an output nor a guard needs."""
-    live = live_records(tape)
+    return _compact(tape, live_records(tape))
+
+
+def without_guards(tape):
+    """The tape without its guards, and without what only they need."""
+    return _compact(tape, live_records(tape, guards=False))
+
+
+def _compact(tape, live):
+    """The tape's records for which `live` is 1, renumbered."""
     if all(live):
         return tape
     out = type(tape)(tape.name)

@@ -43,7 +43,8 @@ def _real(x):
 
 def _set_real(x, value):
     if np.iscomplexobj(x.value):
-        raise UnsupportedError(f"at {x._trace.here()}, the real part of a traced complex array is assigned: build the array from both parts")
+        raise UnsupportedError(
+            f"at {x._trace.here()}, the real part of a traced complex array is assigned: build the array from both parts")
     x[...] = value
 
 
@@ -108,10 +109,7 @@ class Method:
             return self
         if type(x.value) in PYTHON and not hasattr(x.value, self.name):
             raise AttributeError(f"{type(x.value).__name__!r} object has no attribute {self.name!r}")
-        function = self.function or LOWERINGS.get(self.numpy)
-        if function is None:
-            raise unsupported(x._trace, self.numpy)
-        return functools.partial(function, x)
+        return functools.partial(self.function or LOWERINGS[self.numpy], x)
 
 
 def unsupported(trace, function):
@@ -171,7 +169,7 @@ def _tolist(x):
     return extracted(x, ".tolist()").tolist()
 
 
-def _bytes(name):
+def _taken_out(name):
     def method(x, *args, **kwargs):
         return getattr(extracted(x, f".{name}()"), name)(*args, **kwargs)
     return method
@@ -191,7 +189,8 @@ def _compress(x, condition, axis=None, out=None):
 
 def _view(x, dtype=None, type=None):
     if type is not None or dtype is not None and np.dtype(dtype) != x.value.dtype:
-        raise UnsupportedError(f"at {x._trace.here()}, the bytes of a traced array are viewed as another type: use astype to convert the values")
+        raise UnsupportedError(
+            f"at {x._trace.here()}, the bytes of a traced array are viewed as another type: use astype to convert the values")
     return x[...]
 
 
@@ -199,10 +198,6 @@ def _refused(name, instead):
     def method(x, *args, **kwargs):
         raise UnsupportedError(f"at {x._trace.here()}, .{name}() of a traced array is not supported: {instead}")
     return method
-
-
-def _deepcopy(x, memo):
-    return _copy(x)
 
 
 def _no_pickle(x, protocol):
@@ -217,23 +212,24 @@ SAME_AS_FUNCTION = {name: getattr(np, name) for name in (
     "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min nonzero prod put ravel "
     "repeat round searchsorted squeeze std sum swapaxes take trace var").split()}
 BY_HAND = {
-    "astype": _astype, "compress": _compress, "conj": _conjugate, "conjugate": _conjugate, "copy": _copy, "fill": _fill, "flatten": _flatten, "item": _item, "partition": _partition,
-    "reshape": _reshape, "sort": _sort, "tolist": _tolist, "transpose": _transpose, "view": _view,
-    "tobytes": _bytes("tobytes"), "tofile": _bytes("tofile"), "dump": _bytes("dump"), "dumps": _bytes("dumps"),
+    "astype": _astype, "compress": _compress, "conj": _conjugate, "conjugate": _conjugate, "copy": _copy, "fill": _fill,
+    "flatten": _flatten, "item": _item, "partition": _partition, "reshape": _reshape, "sort": _sort, "tolist": _tolist,
+    "transpose": _transpose, "view": _view,
+    "tobytes": _taken_out("tobytes"), "tofile": _taken_out("tofile"), "dump": _taken_out("dump"), "dumps": _taken_out("dumps"),
     "resize": _refused("resize", "use numpy.resize"), "byteswap": _refused("byteswap", "tapes hold native byte order"),
     "setflags": _refused("setflags", "its flags are those of the concrete array"), "getfield": _refused("getfield", "use indexing"),
     # of Python floats and NumPy float scalars
-    "is_integer": _is_integer,
-    "hex": lambda x: extracted(x, ".hex()").hex(), "as_integer_ratio": lambda x: extracted(x, ".as_integer_ratio()").as_integer_ratio(),
+    "is_integer": _is_integer, "hex": _taken_out("hex"), "as_integer_ratio": _taken_out("as_integer_ratio"),
 }
-
+OF_THE_VALUE = ("ndim", "size", "dtype", "itemsize", "nbytes", "strides", "flags", "device")
 
 members({
     **{name: Method(name, numpy=function) for name, function in SAME_AS_FUNCTION.items()},
     **{name: Method(name, function) for name, function in BY_HAND.items()},
-    **{name: _plain(name, f"As of the concrete value: {name}.") for name in ("ndim", "size", "dtype", "itemsize", "nbytes", "strides", "flags", "device")},
+    **{name: _plain(name, f"As of the concrete value: {name}.") for name in OF_THE_VALUE},
     "shape": property(lambda x: x.value.shape, _refuse_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "real": property(_real, _set_real), "imag": property(_imag), "base": property(_base), "flat": property(Flat, lambda x, v: Flat(x).__setitem__(slice(None), v)),
+    "real": property(_real, _set_real), "imag": property(_imag), "base": property(_base),
+    "flat": property(Flat, lambda x, value: Flat(x).__setitem__(slice(None), value)),
     "ctypes": property(_no_address), "data": property(_no_address),
-    "__copy__": _copy, "__deepcopy__": _deepcopy, "__reduce_ex__": _no_pickle,
+    "__copy__": _copy, "__deepcopy__": lambda x, memo: _copy(x), "__reduce_ex__": _no_pickle,
 })

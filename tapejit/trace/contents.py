@@ -7,9 +7,11 @@ Read next: `reads.py`.
 import datetime
 import decimal
 import fractions
+import operator
 import pathlib
 import re
 import types
+import typing
 import uuid
 from math import copysign
 
@@ -24,7 +26,7 @@ PLAIN = frozenset((
 FIXED = (
     types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType, types.MethodWrapperType, types.CodeType, types.GenericAlias, types.UnionType, np.ufunc, np.dtype, np.finfo, np.iinfo,
-    type(np.sum), re.Pattern)
+    type(np.sum), re.Pattern, operator.itemgetter, operator.attrgetter, operator.methodcaller, typing.TypeVar, type(typing.List[int]))
 
 
 def same_value(a, b):

@@ -14,7 +14,7 @@ import random
 import numpy as np
 
 from ..ops import OPS
-from .lowerings.creation import CREATION
+from .lowerings.sequences import STAND_INS
 from .recorder import current_trace
 from .tracer import Tracer
 
@@ -265,7 +265,7 @@ for _type in (np.random.RandomState, np.random.SeedSequence, np.random.PCG64, np
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------
 
-for _original, _created in CREATION.items():
+for _original, _created in STAND_INS.items():
     equivalent(_original)(_created)
 
 

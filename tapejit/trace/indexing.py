@@ -336,7 +336,10 @@ def _compose(first, second):
         if not isinstance(item, int):
             start, _, step = item
             item = next(rest)
-            item = start + item * step if isinstance(item, int) else (start + item[0] * step, item[1], item[2] * step) if item[1] else (0, 0, 1)
+            if isinstance(item, int):
+                item = start + item * step
+            else:
+                item = (start + item[0] * step, item[1], item[2] * step) if item[1] else (0, 0, 1)
         out.append(item)
     return tuple(out)
 

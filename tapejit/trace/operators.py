@@ -27,12 +27,11 @@ _getframe = sys._getframe
 def binary(operate, ufunc, operands, frame):
     """The result of a Python operator, computed by NumPy (or Python) and recorded as `ufunc`; `frame` is the caller's."""
     for operand in operands:
-        if type(operand) is not Tracer and (not isinstance(operand, _NUMBERS) or isinstance(operand, np.ndarray) and operand.dtype == object):
-            if not isinstance(operand, (list, tuple, np.ndarray)):
-                return NotImplemented
-            if not isinstance(operand, np.ndarray) and not _joins_list(operate, operands):
-                return NotImplemented
-            operands = [o if type(o) is Tracer else assemble(o) for o in operands]
+        if type(operand) is Tracer or isinstance(operand, _NUMBERS) and getattr(operand, "dtype", None) != object:
+            continue
+        if not isinstance(operand, np.ndarray) and not (isinstance(operand, (list, tuple)) and _joins_list(operate, operands)):
+            return NotImplemented
+        operands = [o if type(o) is Tracer else assemble(o) for o in operands]
     return apply_ufunc(ufunc, operate, operands, frame)
 
 

@@ -71,6 +71,7 @@ class World:
         self.cells = {}  # id of a cell -> (cell, new cell, what it was given)
         self.copies = []  # (original container, its copy, what the copy was given): lists and dicts
         self.twins = Twins(self)
+        self.closed = False  # then copies that are still around see the originals
 
     # -- values
 
@@ -281,7 +282,8 @@ class World:
         """What `import` does in a copy."""
         if level:  # relative to the package of the original
             globals = getattr(globals, "original", globals)
-        return self.value(builtins.__import__(name, globals, locals, fromlist, level), name)
+        module = builtins.__import__(name, globals, locals, fromlist, level)
+        return module if self.closed else self.value(module, name)
 
     # -- the end
 
@@ -319,7 +321,7 @@ class World:
             elif type(found) is Tracer and found is not given:
                 cell.cell_contents = self.settled(found)
         for items, copy, given in self.copies:
-            if copy != given if isinstance(copy, dict) else not _same_objects(copy, given):
+            if not (_same_objects([*copy], [*given]) and (type(copy) is list or _same_objects([*copy.values()], [*given.values()]))):
                 new = self.release(copy)
                 items.clear()
                 (items.update if isinstance(items, dict) else items.extend)(new)
@@ -327,6 +329,7 @@ class World:
         self.twins.close()
         self.known = self.originals = self.cells = {}
         self.copies = []
+        self.closed = True
 
     def settled(self, value):
         """What is left of a value when the trace is over: what a tracer stands for, the original of a copy."""
@@ -370,6 +373,8 @@ class TracedGlobals(dict):
     def _read(self, name, found):
         world = self.world
         path = f"the global {name!r} of {self.original.get('__name__', '?')}"
+        if world.closed:
+            return self["__builtins__"][name] if found is _ABSENT else found
         if found is _ABSENT:
             found_outside = self["__builtins__"].get(name, _ABSENT)
             world.reads.absent_item(self.original, name, path)
@@ -417,6 +422,9 @@ class TracedGlobals(dict):
             elif self.given.get(name, _ABSENT) is not value:
                 self.original[name] = self.world.settled(value)
                 self.world.reads.refuse(f"it assigns the global {name!r} of {self.original.get('__name__', '?')}")
+        for name in [name for name in self if not (name.startswith("__") and name.endswith("__"))]:
+            del self[name]
+        self.seen.clear()
 
 
 class ModuleProxy:
@@ -442,8 +450,11 @@ class ModuleProxy:
         try:
             return names.attribute(name)
         except KeyError:
-            world.reads.absent_item(names.original, name, f"{module.__name__}.{name}")
-            return world.value(getattr(module, name), f"{module.__name__}.{name}")
+            path = f"{module.__name__}.{name}"
+            world.reads.absent_item(names.original, name, path)
+            found = getattr(module, name)  # by the module's own __getattr__
+            world.reads.value("attribute", module, name, found, path)
+            return world.value(found, path)
 
     def __setattr__(self, name, value):
         setattr(self._module, name, self._world.settled(value))

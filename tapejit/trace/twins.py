@@ -72,18 +72,15 @@ class Twins:
             type.__setattr__(twin, name, found)
         self.classes[id(twin)] = twin, cls
         del self.unfinished[id(cls)]
-        self._enter_inherited(cls)
+        self._enter_unseen(cls)
         for cell in waiting:
             cell[2] = cell[1].cell_contents = twin
         return world._learn(cls, twin)
 
     def _member(self, cls, name, found, path):
-        """A class's member for its twin. Special methods are entered as read: no lookup by name shows when they are used."""
+        """A class's member for its twin."""
         world, kind = self.world, type(found)
         if kind is types.FunctionType:
-            special = name.startswith("__") and name.endswith("__")
-            if special and name not in _BY_CALLING_THE_CLASS and name not in _WITHOUT_PART:
-                self._enter(cls, name, found)
             return self._copy(found, path)
         if kind in (classmethod, staticmethod):
             function = self._copy(found.__func__, path)
@@ -110,9 +107,13 @@ class Twins:
             if type(part) is types.FunctionType:
                 reads.function(part, path)
 
-    def _enter_inherited(self, cls):
-        """Enter, as read, what functions with `super()` can reach in the classes behind theirs: no lookup by name shows it."""
+    def _enter_unseen(self, cls):
+        """Enter, as read, what no lookup by name shows: special methods, and what functions with `super()` reach in the classes behind theirs."""
         users = [base for base in cls.__mro__ if not is_library_class(base)]
+        for name in {name for base in users for name in vars(base) if name[:2] == "__" and name[-2:] == "__"}:
+            member = _member_of(cls, name)
+            if type(member) is types.FunctionType and name not in _BY_CALLING_THE_CLASS and name not in _WITHOUT_PART:
+                self._enter(cls, name, member)
         for place, base in enumerate(users[:-1]):
             for member in vars(base).values():
                 function = getattr(member, "fget", None) or getattr(member, "__func__", member)
@@ -143,7 +144,7 @@ class Twins:
 
     def read_class(self, twin, name, found):
         """The value of a class attribute, noted."""
-        if name.startswith("__") and name.endswith("__"):
+        if self.world.closed or (name.startswith("__") and name.endswith("__")):
             return found
         cls = self.classes[id(twin)][1]
         key = (id(cls), name)
@@ -166,6 +167,8 @@ class Twins:
 
     def read_inherited(self, twin, name, found):
         """The value of an attribute that an object made by f has from its class, noted."""
+        if self.world.closed:
+            return found
         cls = self.classes[id(twin)][1]
         key = (id(cls), name, "inherited")
         if key in self.answers:
@@ -288,6 +291,7 @@ class Twins:
                 if settled is not found and (type(found) is Tracer or id(type(found)) in self.classes or id(found) in self.world.originals):
                     names[name] = settled
                     self.world.reads.refuse(f"it assigns {type(value).__name__}.{name}, which a kept trace would not do again")
+        self.instances.clear()
 
 
 def _member_of(cls, name):

@@ -23,19 +23,21 @@ from .views import stretched, writable, write
 
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any}
 ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+KNOWN = (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)
 # What only reads types and shapes is answered from the concrete values.
-METADATA = frozenset((np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type, np.min_scalar_type,
-                      np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string))
+METADATA = frozenset((np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type,
+                      np.min_scalar_type, np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string))
 
 
 def array_ufunc(x, ufunc, method, *inputs, **kwargs):
     """Tracer.__array_ufunc__: `method` is __call__, reduce, accumulate, reduceat, outer or at."""
     for operand in inputs:
-        if type(operand) is not Tracer and not isinstance(operand, (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)):
-            if getattr(type(operand), "__array_ufunc__", None) is not None:
-                return NotImplemented
-    inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else o for o in inputs]) if method != "at" else inputs
-    if not kwargs and method == "__call__" and ufunc.nout == 1 and ufunc.nin == len(inputs) and ufunc not in LOWERINGS and ufunc.signature is None:
+        if type(operand) is not Tracer and not isinstance(operand, KNOWN) and getattr(type(operand), "__array_ufunc__", None) is not None:
+            return NotImplemented
+    if method != "at":
+        inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else o for o in inputs])
+    simple = (ufunc.nin, ufunc.nout, ufunc.signature) == (len(inputs), 1, None)
+    if simple and not kwargs and method == "__call__" and ufunc not in LOWERINGS:
         return binary(ufunc, ufunc, inputs, sys._getframe(1))
     return METHODS[method](ufunc, *inputs, **kwargs)
 
@@ -70,7 +72,8 @@ def _tracers(values):
 def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, signature=None, sig=None, order="K", subok=True, **axes):
     """ufunc(*inputs, ...). Lowered generalised ufuncs also take axis, axes and keepdims."""
     if ufunc in LOWERINGS:
-        given = {"out": out, "where": where, "casting": casting, "dtype": dtype, "signature": signature or sig, "order": order, "subok": subok}
+        given = {"out": out, "where": where, "casting": casting, "dtype": dtype, "signature": signature or sig, "order": order,
+                 "subok": subok}
         return LOWERINGS[ufunc](*inputs, **{name: value for name, value in given.items() if value is not DEFAULTS[name]}, **axes)
     if ufunc.signature is not None or ufunc.nout != 1:
         raise unsupported(innermost(inputs), ufunc)
@@ -99,7 +102,8 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
         result = np.zeros(shape, ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), signature=signature, casting="unsafe")[-1])
         trace.call(place, ufunc, values, {"out": result, "where": mask, **options})
     shape = np.broadcast_shapes(*map(np.shape, values))
-    id = trace.cast(record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0], shape), trace.type_of(result).dtype)
+    id = record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0], shape)
+    id = trace.cast(id, trace.type_of(result).dtype)
     if where is not True:
         otherwise = target if target is not None else np.zeros((), result.dtype)
         id = trace.emit(OPS["where"], (trace.lift(where, "bool"), id, trace.lift(otherwise, name_of(result))))
@@ -215,12 +219,10 @@ def at(ufunc, a, indices, *operands):
         raise TracingError(
             f"at {innermost((*operands, indices)).here()}, {ufunc.__name__}.at writes traced values into a plain NumPy array: "
             "make the array inside the traced function, by np.zeros, np.empty or np.array")
-    places = array(a._trace, np.arange(a.size).reshape(a.shape), a._trace.lift(np.arange(a.size).reshape(a.shape)))[indices]
-    flat = np.ravel(concrete(places))
-    if type(places) is Tracer:
-        places._trace.guard(places, np.array(places.value))
-    shape = np.shape(concrete(places))
-    operands = [stretch(a._trace, o, shape) for o in operands]
+    places = a._trace.make(np.arange(a.size).reshape(a.shape))[indices]
+    places._trace.guard(places, np.array(places.value))
+    flat = np.ravel(places.value)
+    operands = [_per_index(o, np.shape(places.value)) for o in operands]
     whole = a.reshape(-1).copy()
     for chosen in _rounds(flat):
         where = flat[chosen]
@@ -228,8 +230,8 @@ def at(ufunc, a, indices, *operands):
     a[...] = whole.reshape(a.shape)
 
 
-def stretch(trace, operand, shape):
-    """An operand of ufunc.at, one element per index."""
+def _per_index(operand, shape):
+    """An operand of ufunc.at as a vector with one element per index."""
     value = np.broadcast_to(concrete(operand), shape).reshape(-1)
     if type(operand) is not Tracer:
         return value

@@ -75,8 +75,8 @@ def _adopt(storage, trace):
     tracers = [t for t in (reference() for reference in storage.tracers) if t is not None]
     if storage.level < trace.level or any(step.extra for t in tracers for step in t.how):
         raise TracingError(
-            f"at {trace.here()}, a value of an inner transform ({trace.builder.tape.name}) is written into an array of the function around it: "
-            "make the array inside the inner function, or return the value and write it outside")
+            f"at {trace.here()}, a value of an inner transform ({trace.builder.tape.name}) is written into an array of the function "
+            "around it: make the array inside the inner function, or return the value and write it outside")
     storage.id = trace.lift(Tracer(storage.trace, storage.value, storage.id))
     storage.version += 1
     storage.trace = trace
@@ -103,13 +103,14 @@ def put_back(trace, base, how, id):
             axes = step.params[0]
             id = trace.emit(TRANSPOSE, (id,), (tuple(sorted(range(len(axes)), key=axes.__getitem__)),))
         elif step.row is INDEX:
-            whole = derive(trace, base, how[:k])
-            id = trace.record(INDEX_SET.code, (whole, id), trace.builder.tape.type[whole], trace.builder.param_index(step.params), trace.line())
+            whole, builder = derive(trace, base, how[:k]), trace.builder
+            id = trace.record(INDEX_SET.code, (whole, id), builder.tape.type[whole], builder.param_index(step.params), trace.line())
         elif step.row is TAKE:
             index, id = _distinct(trace, step, id)
             id = trace.emit(OPS["take_set"], (derive(trace, base, how[:k]), index, id), step.params)
         else:
-            raise UnsupportedError(f"at {trace.here()}, an array is written through a view made by {step.row.name}: write into the array itself")
+            raise UnsupportedError(
+                f"at {trace.here()}, an array is written through a view made by {step.row.name}: write into the array itself")
     return id
 
 

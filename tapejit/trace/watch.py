@@ -8,9 +8,11 @@ single-use. Read next: `reads.py`; `retarget.py`, which knows exactly what is re
 
 from __future__ import annotations
 
+import array
 import collections
 import enum
 import functools
+import io
 import logging
 import sys
 import threading
@@ -63,6 +65,8 @@ def watch(reads, value, path):
         watch(reads, value(), path)
     elif isinstance(value, (bytearray, memoryview)):
         reads.add("items", value, None, "equal", [*value], path)
+    elif isinstance(value, array.array):
+        reads.add("bytes", value, None, "equal", value.tobytes(), path)
     elif isinstance(value, types.ModuleType):
         pass  # its attributes are entered where code names them
     else:
@@ -73,13 +77,15 @@ def watch(reads, value, path):
 def opaque(value):
     """Why nothing can be known about an object, or None when it has no state of its own or shows it."""
     kind = type(value)
-    if isinstance(value, _WITHOUT_PART) or hasattr(value, "__wrapped__") or _shows_its_state(value) or value in (sys.stdout, sys.stderr):
+    if isinstance(value, _WITHOUT_PART) or hasattr(value, "__wrapped__") or _shows_its_state(value) or value is sys.stdout or value is sys.stderr:
         return None
     return f"a {kind.__module__}.{kind.__qualname__}, which tapejit cannot look into"
 
 
 def _shows_its_state(value):
     kind = type(value)
+    if isinstance(value, (io.IOBase, threading.local)):
+        return False
     return hasattr(value, "__dict__") or any("__slots__" in vars(k) for k in kind.__mro__) or kind.__module__.partition(".")[0] == "numpy"
 
 

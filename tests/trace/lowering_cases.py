@@ -142,6 +142,7 @@ np.shape(x); np.ndim(x); np.size(x); np.size(x, 1); np.result_type(x, 1.0); np.c
 """
 
 ELEMENT_CASES = """
+np.exp([s, t]); np.maximum([s, 0.5], u[:2]); np.add.reduce([s, t, 1.0]); np.sqrt(np.abs([[s, t]])); np.multiply.outer([s, t], v); np.max([s, t]); np.sort([s, 2.0, t]); np.linalg.norm(np.array([s, t])); np.take([1.0, 2.0, 3.0], np.argsort(u)); np.where([True, False], [s, t], 0)
 np.real(x); np.angle(x); np.angle(x, deg=True); np.sinc(x); np.sinc(s); np.sinc(np.array([s, 0.0])); np.real(s)
 """
 

@@ -13,14 +13,20 @@ M1, M2 = np.array([True, False, True, True]), RNG.random((4, 3)) < 0.5
 NONE = np.zeros(0, int)
 
 KEYS = [
-    0, -1, (1, 2), (1, 2, 3), slice(None), slice(1, 3), slice(None, None, -1), (slice(3, 0, -2), Ellipsis, 1), None, (None, 0, None, Ellipsis, None),
-    Ellipsis, (Ellipsis, 0), (0, Ellipsis), (1, 2, 3, Ellipsis), (), slice(5, 1), (slice(2, 2), 0), (slice(-100, 100), slice(100, -100, -1)),
+    0, -1, (1, 2), (1, 2, 3), slice(None), slice(1, 3), slice(None, None, -1), (slice(3, 0, -2), Ellipsis, 1), None,
+    (None, 0, None, Ellipsis, None),
+    Ellipsis, (Ellipsis, 0), (0, Ellipsis), (1, 2, 3, Ellipsis), (), slice(5, 1), (slice(2, 2), 0),
+    (slice(-100, 100), slice(100, -100, -1)),
     np.int64(2), (np.int64(1), slice(2)), np.array(1), (np.array(1), 0, 0), (np.uint8(3), np.int32(-1)),
-    I1, I2, (I1,), (slice(None), I1), (I1, I1), (I1, slice(None), I1), (0, slice(None), I1), (slice(None), 0, I1), (I1, 0), (I1, Ellipsis, 0),
-    (I2, slice(None), slice(1, 4)), (I2, I2), (slice(None), I2, I2), (I2, None, I2), (None, I2, None), (0, None, I1), (None, 0, I1), (I1, None, 0),
-    (slice(None), I1, None, I1), (slice(None), slice(None, None, -2), I1), (I1[:, None], I1), (I1, I2[:, :1]), (1, I1, 2), (I1, Ellipsis, I1),
+    I1, I2, (I1,), (slice(None), I1), (I1, I1), (I1, slice(None), I1), (0, slice(None), I1), (slice(None), 0, I1), (I1, 0),
+    (I1, Ellipsis, 0),
+    (I2, slice(None), slice(1, 4)), (I2, I2), (slice(None), I2, I2), (I2, None, I2), (None, I2, None), (0, None, I1), (None, 0, I1),
+    (I1, None, 0),
+    (slice(None), I1, None, I1), (slice(None), slice(None, None, -2), I1), (I1[:, None], I1), (I1, I2[:, :1]), (1, I1, 2),
+    (I1, Ellipsis, I1),
     (slice(None), slice(1, 2), I2), (None, I1, Ellipsis, None), (I1, slice(None), None, 1), (Ellipsis, None, I1),
-    M1, (M1, 0), (M1, slice(None), I1), M2, (M2, slice(1, 3)), (M2, 0), (M2, I1[:1]), A > 0, (M1, I1), (slice(None), M2[0]), (0, M2[0]), (M1, None, 0),
+    M1, (M1, 0), (M1, slice(None), I1), M2, (M2, slice(1, 3)), (M2, 0), (M2, I1[:1]), A > 0, (M1, I1), (slice(None), M2[0]), (0, M2[0]),
+    (M1, None, 0),
     True, False, (True, 0), (slice(None), True, I1), (False, Ellipsis), (True, I1), (0, True),
     [0, 2], ([0, 1], [1, 2]), [True, False, True, False], [[0, 1], [2, 3]], [], NONE, (slice(None), NONE.reshape(2, 0)),
     I1.astype(np.uint8) % 3, (I1.astype(np.int32), 0),
@@ -66,7 +72,8 @@ def _too_long(key):
     return False
 
 
-@pytest.mark.parametrize("key", [4, -5, (0, 3), (0, 0, 0, 0), 1.5, "a", (slice(None), 1.0), [0, 4], (I1, I2, I1), np.array([1.0]), slice(None, None, 0),
+@pytest.mark.parametrize("key",
+        [4, -5, (0, 3), (0, 0, 0, 0), 1.5, "a", (slice(None), 1.0), [0, 4], (I1, I2, I1), np.array([1.0]), slice(None, None, 0),
                                  slice(1.5), (Ellipsis, Ellipsis), np.zeros((4, 2), bool), {}], ids=repr)
 def test_errors_are_numpys(key):
     for use in (lambda x: x[key], lambda x: x.copy().__setitem__(key, 0.0)):

@@ -109,7 +109,8 @@ def test_the_argument_is_not_changed():
     assert record(lambda x: x.copy().__setitem__(0, 0.0) or x, [X])[1].mutated == []
 
 
-@pytest.mark.parametrize("x", [X[::2, ::-1], X.T, np.asfortranarray(X), X[1:, 1:3], X[:, :1].T, X[:0]], ids=lambda x: f"{x.shape}{x.strides}")
+@pytest.mark.parametrize("x", [X[::2, ::-1], X.T, np.asfortranarray(X), X[1:, 1:3], X[:, :1].T, X[:0]],
+        ids=lambda x: f"{x.shape}{x.strides}")
 def test_an_argument_of_any_layout_is_copied_with_its_strides(x):
     """So that what NumPy makes a view of it afterwards does not change."""
     def f(x):
@@ -139,7 +140,8 @@ def _layout(x):
 def test_read_only_arrays_are_numpys_error():
     x = X.copy()
     x.flags.writeable = False
-    for write in (lambda x: x.__setitem__(0, 1.0), lambda x: x.__iadd__(1.0), lambda x: np.add(x, 1, out=x), lambda x: x[0].__setitem__(0, 1.0)):
+    for write in (lambda x: x.__setitem__(0, 1.0), lambda x: x.__iadd__(1.0), lambda x: np.add(x, 1, out=x),
+            lambda x: x[0].__setitem__(0, 1.0)):
         with pytest.raises(ValueError, match="read-only"):
             record(write, [x])
     _, trace, _ = record(lambda x: x * 2, [x])
@@ -283,13 +285,20 @@ def test_attributes_are_those_of_the_value():
 def test_methods_are_the_functions():
     """Each method gives what NumPy's method gives."""
     calls = [
-        lambda x: x.sum(), lambda x: x.sum(axis=0, keepdims=True), lambda x: x.mean(1), lambda x: x.max(axis=1), lambda x: x.min(), lambda x: x.prod(0),
-        lambda x: x.std(), lambda x: x.var(axis=0, ddof=1), lambda x: x.cumsum(1), lambda x: x.argmax(1), lambda x: x.argsort(0), lambda x: (x > 1).any(),
-        lambda x: (x > 1).all(axis=0), lambda x: x.clip(1, 5), lambda x: x.round(1), lambda x: x.repeat(2, axis=0), lambda x: x.take([0, 2], axis=1),
-        lambda x: x.reshape(4, 3), lambda x: x.reshape((2, -1)), lambda x: x.reshape(-1, order="F"), lambda x: x.transpose(), lambda x: x.transpose(1, 0),
-        lambda x: x.transpose((1, 0)), lambda x: x.swapaxes(0, 1), lambda x: x.flatten("F"), lambda x: x.ravel(), lambda x: x.squeeze(), lambda x: x.diagonal(),
-        lambda x: x.trace(), lambda x: x.dot(x.T), lambda x: x.astype("f4"), lambda x: x.astype(int), lambda x: x.compress([True, False, True], axis=0),
-        lambda x: x[0].searchsorted(2.5), lambda x: x.nonzero()[0], lambda x: x.conj(), lambda x: x[0, 0].sum() + x[0, 0].mean(), lambda x: x.cumprod(1),
+        lambda x: x.sum(), lambda x: x.sum(axis=0, keepdims=True), lambda x: x.mean(1), lambda x: x.max(axis=1), lambda x: x.min(),
+        lambda x: x.prod(0),
+        lambda x: x.std(), lambda x: x.var(axis=0, ddof=1), lambda x: x.cumsum(1), lambda x: x.argmax(1), lambda x: x.argsort(0),
+        lambda x: (x > 1).any(),
+        lambda x: (x > 1).all(axis=0), lambda x: x.clip(1, 5), lambda x: x.round(1), lambda x: x.repeat(2, axis=0),
+        lambda x: x.take([0, 2], axis=1),
+        lambda x: x.reshape(4, 3), lambda x: x.reshape((2, -1)), lambda x: x.reshape(-1, order="F"), lambda x: x.transpose(),
+        lambda x: x.transpose(1, 0),
+        lambda x: x.transpose((1, 0)), lambda x: x.swapaxes(0, 1), lambda x: x.flatten("F"), lambda x: x.ravel(), lambda x: x.squeeze(),
+        lambda x: x.diagonal(),
+        lambda x: x.trace(), lambda x: x.dot(x.T), lambda x: x.astype("f4"), lambda x: x.astype(int),
+        lambda x: x.compress([True, False, True], axis=0),
+        lambda x: x[0].searchsorted(2.5), lambda x: x.nonzero()[0], lambda x: x.conj(), lambda x: x[0, 0].sum() + x[0, 0].mean(),
+        lambda x: x.cumprod(1),
     ]
     for call in calls:
         check(call, X, exact=False)

@@ -12,9 +12,8 @@ from tapejit.passes import forward, reverse, simplify
 from tapejit.tape import interpret
 from tapejit.tape.interpret import values_of
 from tapejit.tape.verify import verify_tape
-from tapejit.trace import LOWERINGS, Trace, Tracer
-from tapejit.trace.lowerings import CREATION
-from tapejit.trace.lowerings.common import holds_tracer
+from tapejit.trace import Trace, Tracer
+from tapejit.trace.lowerings import STAND_INS
 
 from .lowering_cases import CASES, FLAT, inputs, names_in
 
@@ -31,17 +30,7 @@ class Retargeted:
 
     def __getattr__(self, name):
         value = getattr(np, name)
-        if value is np.linalg:
-            return value
-        if not callable(value) or isinstance(value, type):
-            return value
-        if value in CREATION:
-            return CREATION[value]
-
-        def call(*args, **kwargs):
-            known = value in LOWERINGS and any(map(holds_tracer, (*args, *kwargs.values())))
-            return LOWERINGS[value](*args, **kwargs) if known else value(*args, **kwargs)
-        return call
+        return STAND_INS.get(value, value) if callable(value) else value
 
 
 def leaves(value):

@@ -23,8 +23,8 @@ def guarded(f, inputs, others):
 
 
 def test_truth_is_guarded():
-    for f in (lambda x: x * 2 if x > 1 else x, lambda x: x if x else x + 1, lambda x: x if not x < 1 else -x, lambda x: max(x, 1.0), lambda x: abs(x) if x != 0 else x,
-              lambda x: x if 0 < x < 5 and x else -x):
+    for f in (lambda x: x * 2 if x > 1 else x, lambda x: x if x else x + 1, lambda x: x if not x < 1 else -x, lambda x: max(x, 1.0),
+              lambda x: abs(x) if x != 0 else x, lambda x: x if 0 < x < 5 and x else -x):
         for value in (2.0, np.float64(2.0), np.array(2.0)):
             guarded(f, [value], [0.0])
     guarded(lambda x: x * 2 if (x > 0).all() else x, [np.ones(3)], [-np.ones(3)])
@@ -164,7 +164,8 @@ def test_leaked_tracers():
 
     record(f, [2.0])
     (x,) = kept
-    for use in (lambda: x + 1, lambda: -x, lambda: x > 0, lambda: np.sin(x), lambda: bool(x), lambda: int(x), lambda: float(x), lambda: x ** 2):
+    for use in (lambda: x + 1, lambda: -x, lambda: x > 0, lambda: np.sin(x), lambda: bool(x), lambda: int(x), lambda: float(x),
+            lambda: x ** 2):
         with pytest.raises(LeakedTracerError, match="a traced value is used after the function"):
             use()
     record(f, [np.ones(2)])
@@ -224,7 +225,8 @@ def test_values_of_an_inner_trace_do_not_escape():
         x = outer.input(np.ones(3))
         with Trace("inner") as inner:
             v = inner.input(2.0)
-            with pytest.raises(TracingError, match="value of an inner transform .inner. is written into an array of the function around it"):
+            with pytest.raises(TracingError,
+                    match="value of an inner transform .inner. is written into an array of the function around it"):
                 x[0] = v
 
 
@@ -266,8 +268,9 @@ def test_an_outer_array_is_captured_as_it_was_at_that_time():
 def test_unsupported_forms_name_themselves():
     with Trace() as trace:
         x = trace.input(np.ones((2, 2)))
-        for use, words in ((lambda: x.resize(3), "resize"), (lambda: x.view(np.int64), "viewed as another type"), (lambda: setattr(x, "shape", (4,)), "reshape"),
-                           (lambda: x.byteswap(), "byteswap")):
+        cases = [(lambda: x.resize(3), "resize"), (lambda: x.view(np.int64), "viewed as another type"),
+                 (lambda: setattr(x, "shape", (4,)), "reshape"), (lambda: x.byteswap(), "byteswap")]
+        for use, words in cases:
             with pytest.raises(UnsupportedError, match=rf"test_tracer_decisions.py:\d+.*{words}"):
                 use()
         with pytest.raises(TracingError, match="memory"):

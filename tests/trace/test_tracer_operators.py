@@ -16,7 +16,8 @@ IN_PLACE = [operator.iadd, operator.isub, operator.imul, operator.itruediv, oper
 
 OPERANDS = {
     "float": (1.75, 2.5), "scalar": (np.float64(2.25), np.float64(0.75)), "single": (np.float32(1.5), np.float32(0.3)),
-    "array": (np.array([1.5, 2.5, 0.5]), np.array([0.25, 4.0, 1.0])), "single array": (np.array([1.5, 2, 0.5], "f4"), np.array([3, 4, 5], "f4")),
+    "array": (np.array([1.5, 2.5, 0.5]), np.array([0.25, 4.0, 1.0])),
+    "single array": (np.array([1.5, 2, 0.5], "f4"), np.array([3, 4, 5], "f4")),
     "matrix": (np.array([[1.5, 2.5, 0.5], [3.0, 1.0, 2.0]]), np.full((2, 3), 1.25)), "0-d": (np.array(1.25), np.array(3.0)),
     "integers": (np.array([1, 2, 3]), np.array([3, 1, 2])), "small integers": (np.array([1, 2, 3], "i2"), np.array([3, 1, 2], "i2")),
     "integer": (np.int64(3), np.int64(2)), "bools": (np.array([True, False, True]), np.array([False, False, True])),

@@ -7,13 +7,16 @@ from replay import check, record
 from tapejit.errors import TracingError, UnsupportedError
 from tapejit.trace import Trace, Tracer
 
-UNARY = [np.sin, np.exp, np.sqrt, np.absolute, np.negative, np.square, np.floor, np.isnan, np.isfinite, np.logical_not, np.sign, np.fabs, np.conjugate,
-         np.positive, np.deg2rad, np.degrees, np.reciprocal, np.signbit, np.rint, np.log1p, np.arctan, np.tanh, np.cbrt]
-BINARY = [np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.maximum, np.fmin, np.arctan2, np.hypot, np.logaddexp, np.copysign,
-          np.remainder, np.fmod, np.floor_divide, np.less, np.not_equal, np.logical_and, np.logical_xor, np.heaviside]
-INPUTS = [(1.75, 2.5), (np.float64(2.25), np.float64(0.75)), (np.float32(1.5), np.float32(0.3)), (np.array([1.5, 2.5, 0.5]), np.array([0.25, 4.0, 1.0])),
-          (np.array([1.5, 2, 0.5], "f4"), np.array([3, 4, 5], "f4")), (np.array([1, 2, 3]), np.array([3, 1, 2])), (np.array(1.25), np.array(3.0)),
-          (np.array([True, False, True]), np.array([False, False, True]))]
+UNARY = [
+    np.sin, np.exp, np.sqrt, np.absolute, np.negative, np.square, np.floor, np.isnan, np.isfinite, np.logical_not, np.sign, np.fabs,
+    np.conjugate, np.positive, np.deg2rad, np.degrees, np.reciprocal, np.signbit, np.rint, np.log1p, np.arctan, np.tanh, np.cbrt]
+BINARY = [
+    np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.maximum, np.fmin, np.arctan2, np.hypot, np.logaddexp,
+    np.copysign, np.remainder, np.fmod, np.floor_divide, np.less, np.not_equal, np.logical_and, np.logical_xor, np.heaviside]
+INPUTS = [
+    (1.75, 2.5), (np.float64(2.25), np.float64(0.75)), (np.float32(1.5), np.float32(0.3)), (np.array(1.25), np.array(3.0)),
+    (np.array([1.5, 2.5, 0.5]), np.array([0.25, 4.0, 1.0])), (np.array([1.5, 2, 0.5], "f4"), np.array([3, 4, 5], "f4")),
+    (np.array([1, 2, 3]), np.array([3, 1, 2])), (np.array([True, False, True]), np.array([False, False, True]))]
 
 
 def may(f, *inputs, at=()):

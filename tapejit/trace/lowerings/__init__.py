@@ -8,5 +8,7 @@ from that. Adding one is writing its formula in the file of its family; `common.
 from . import creation, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes
 from .coverage import covered
 from .creation import CREATION
+from .sequences import STAND_INS  # last: stands in for what the others have registered
 
-__all__ = ["CREATION", "covered", "creation", "joining", "linalg", "nondifferentiable", "order", "products", "reductions", "selection", "shapes"]
+__all__ = ["CREATION", "STAND_INS", "covered", "creation", "joining", "linalg", "nondifferentiable", "order", "products", "reductions",
+           "selection", "shapes"]

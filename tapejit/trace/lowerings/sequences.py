@@ -1,15 +1,14 @@
 """NumPy's functions on arguments in which NumPy does not look for a tracer: lists, tuples, and places such as np.take's indices.
 
 NumPy's hook asks the arrays among the arguments alone: `np.sum([a, b])` would make an array of the list first. In traced
-code `retarget.py` binds these stand-ins instead (they are entered in `CREATION`): they look at every argument, and are
-NumPy's own functions where no tracer is found.
+code these stand-ins are bound instead: they look at every argument, and are NumPy's own functions where no tracer is found.
+`STAND_INS` holds them together with the functions that make arrays (`creation.py`); `equivalents.py` reads it.
 """
 
 import functools
 
 import numpy as np
 
-from ...ops import OPS
 from ..assemble import assemble
 from ..tracer import LOWERINGS, Tracer
 from .common import holds_tracer
@@ -62,14 +61,5 @@ def _gathered(x):
     return assemble(x) if type(x) is not Tracer and isinstance(x, (list, tuple)) and holds_tracer(x) else x
 
 
-def _ufuncs():
-    """The ufuncs of NumPy's namespace that can be traced."""
-    named = {value for value in vars(np).values() if isinstance(value, np.ufunc)}
-    return {ufunc for ufunc in named if ufunc in LOWERINGS or ufunc.nout == 1 and (ufunc.__name__ in OPS or np.dtype(float).char * ufunc.nin in str(ufunc.types))}
-
-
-for _function in list(LOWERINGS):
-    if _function not in CREATION and not isinstance(_function, np.ufunc):
-        CREATION[_function] = looks_everywhere(_function)
-for _function in _ufuncs():
-    CREATION[_function] = Ufunc(_function)
+STAND_INS = CREATION | {f: looks_everywhere(f) for f in LOWERINGS if f not in CREATION and not isinstance(f, np.ufunc)}
+STAND_INS |= {f: Ufunc(f) for f in vars(np).values() if isinstance(f, np.ufunc)}
