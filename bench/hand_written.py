@@ -6,7 +6,11 @@ platform's vector math library in each (with sin(x) and cos(x) in one loop body 
 
 import functools
 import importlib.util
+import os
+import subprocess
+import sysconfig
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from cffi import FFI
@@ -74,9 +78,14 @@ def load():
     """(lib, ffi) of the compiled functions."""
     builder = FFI()
     builder.cdef(DECLARATIONS)
-    builder.set_source("hand_written_c", SOURCE, extra_compile_args=["-O3", "-ffast-math", "-march=native"], libraries=["m"])
-    folder = tempfile.mkdtemp()
-    spec = importlib.util.spec_from_file_location("hand_written_c", builder.compile(tmpdir=folder))
+    builder.set_source("hand_written_c", SOURCE)
+    folder = Path(tempfile.mkdtemp())
+    source, binary = folder / "hand_written_c.c", folder / "hand_written_c.so"
+    builder.emit_c_code(str(source))
+    compiler = os.environ.get("CC", "cc").split()
+    flags = ["-O3", "-ffast-math", "-march=native", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
+    subprocess.run([*compiler, *flags, str(source), "-o", str(binary), "-lm"], check=True)
+    spec = importlib.util.spec_from_file_location("hand_written_c", binary)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.lib, module.ffi

@@ -130,7 +130,8 @@ def make_ffi():
         depends=[f"csrc/{path.name}" for path in HERE.glob("*.h")] + ["csrc/generated/ops.def"],
         libraries=prepare(),
         extra_compile_args=["-iquote", str(HERE), "-std=gnu11", "-O3", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off",
-                            "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wno-psabi"])
+                            "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wno-psabi",
+                            "-Wno-pass-failed"])
     return builder
 
 

@@ -18,6 +18,13 @@
 #define TJ_X86 0
 #endif
 
+/* How vector math functions are called where that differs from other functions. */
+#if defined(__aarch64__)
+#define TJ_VECTOR_CALL __attribute__((aarch64_vector_pcs))
+#else
+#define TJ_VECTOR_CALL
+#endif
+
 #define TJ_T_bool uint8_t
 #define TJ_T_i32 int32_t
 #define TJ_T_i64 int64_t
@@ -128,8 +135,8 @@ const tj_simd_table *tj_simd_choose(uint64_t limit) {
 #if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
 typedef double tj_f64x2 __attribute__((vector_size(16)));
 typedef float tj_f32x4 __attribute__((vector_size(16)));
-#define TJ_VECTOR_f64 __attribute__((aarch64_vector_pcs)) tj_f64x2
-#define TJ_VECTOR_f32 __attribute__((aarch64_vector_pcs)) tj_f32x4
+#define TJ_VECTOR_f64 tj_f64x2
+#define TJ_VECTOR_f32 tj_f32x4
 #define TJ_CALL1_f64(name) _ZGVnN2v_##name
 #define TJ_CALL2_f64(name) _ZGVnN2vv_##name
 #define TJ_CALL1_f32(name) _ZGVnN4v_##name##f

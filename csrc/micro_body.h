@@ -5,8 +5,8 @@
 
 #define TJ_DECLARE1_PLAIN(dtype, vector)
 #define TJ_DECLARE2_PLAIN(dtype, vector)
-#define TJ_DECLARE1_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL1_##dtype(vector)(TJ_VECTOR_##dtype);
-#define TJ_DECLARE2_VECTOR(dtype, vector) TJ_VECTOR_##dtype TJ_CALL2_##dtype(vector)(TJ_VECTOR_##dtype, TJ_VECTOR_##dtype);
+#define TJ_DECLARE1_VECTOR(dtype, vector) TJ_VECTOR_CALL TJ_VECTOR_##dtype TJ_CALL1_##dtype(vector)(TJ_VECTOR_##dtype);
+#define TJ_DECLARE2_VECTOR(dtype, vector) TJ_VECTOR_CALL TJ_VECTOR_##dtype TJ_CALL2_##dtype(vector)(TJ_VECTOR_##dtype, TJ_VECTOR_##dtype);
 #define TJ_DECLARE1_WIDE(dtype, vector) TJ_DECLARE1_VECTOR(f64, vector)
 #define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE1_##kind(dtype, vector)
 #define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) TJ_DECLARE2_##kind(dtype, vector)

@@ -6,6 +6,7 @@ collected from 1900 to 1920. A file that cannot be used is explained on one line
 """
 
 import argparse
+import signal
 import statistics
 import sys
 import time
@@ -130,4 +131,6 @@ def seconds_per_call(function, x, budget=0.3):
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `python -m tapejit | head` ends without a traceback
     sys.exit(main())

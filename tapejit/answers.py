@@ -18,13 +18,6 @@ from .tape.types import DTYPE_OF_NAME
 
 REAL_FLOATS = ("f16", "f32", "f64")
 
-Answerers = {}  # kind of request -> Answer class
-
-
-def answer_for(request, recording):
-    """The Answer to a request over a recording."""
-    return Answerers[request.kind](request, recording)
-
 
 class Answer:
     """A request's plan over one recording. Subclasses say what is appended and how results are built."""
@@ -149,7 +142,7 @@ class GradAnswer(Answer):
                               + (": return its real part or absolute value" if type_.dtype in FLOATS else ""))
         if type_.shape != () and kind != "elementwise_grad":
             raise OutputError(f"{kind}: the function returned an array of shape {type_.shape}, expected a scalar: reduce it (np.sum, np.mean), "
-                              "or use jacobian or elementwise_grad" + (f"; index it ([0]) to get the one element" if np.prod(type_.shape) == 1 else ""))
+                              "or use jacobian or elementwise_grad" + ("; index it ([0]) to get the one element" if np.prod(type_.shape) == 1 else ""))
         return leaf, [l for l in leaves[1:] if l.kind != "static"]
 
     def differentiate(self, builder):
@@ -221,6 +214,3 @@ def tangents_of(answer, dots):
         dot = next(dots) if leaf.kind != "static" else None
         leaves.append(dot if leaf.kind != "static" and tape.type_of(leaf.id).dtype in FLOATS else None)
     return answer.recording.out_tree.build(leaves)
-
-
-Answerers.update(jit=JitAnswer, grad=GradAnswer, value_and_grad=GradAnswer, elementwise_grad=GradAnswer)

@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 
-from .answers import Answer, Answerers, as_kind, filled_like, tangents_of
+from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, tangents_of
 from .errors import ArgumentError, OutputError
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
@@ -340,4 +340,20 @@ def _elements(types):
     return sum(int(np.prod(type.shape)) for type in types)
 
 
-Answerers.update(jvp=JvpAnswer, vjp=VjpAnswer, linearize=LinearizeAnswer, jacrev=JacobianAnswer, jacfwd=JacobianAnswer, jacobian=JacobianAnswer)
+ANSWERS = {
+    "jit": JitAnswer,
+    "grad": GradAnswer,
+    "value_and_grad": GradAnswer,
+    "elementwise_grad": GradAnswer,
+    "jvp": JvpAnswer,
+    "vjp": VjpAnswer,
+    "linearize": LinearizeAnswer,
+    "jacrev": JacobianAnswer,
+    "jacfwd": JacobianAnswer,
+    "jacobian": JacobianAnswer,
+}
+
+
+def answer_for(request, recording):
+    """The Answer to a request over a recording."""
+    return ANSWERS[request.kind](request, recording)

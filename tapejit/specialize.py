@@ -17,13 +17,13 @@ import warnings
 
 import numpy as np
 
-from .answers import answer_for
 from .errors import ArgumentError, TraceWarning, UnsoundTraceError
 from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
-from .passes import Phase, derive
+from .passes import Phase, derive, without_guards
 from .recording import argument_paths, name_of, native, record
+from .seeded import answer_for
 from .tape import Literal
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace

@@ -21,7 +21,6 @@ import numpy as np
 from .errors import ArgumentError, OutputError
 from .recording import name_of
 from .request import Request
-from .seeded import tangent_leaves
 from .specialize import specializer_of
 from .tree import flatten
 

@@ -89,7 +89,7 @@ class Facts:
 
     def __init__(self, tape, late_inputs):
         self.tape = tape
-        self.n = n = len(tape)
+        self.n = len(tape)
         self.op_column = np.array(tape.op, dtype=np.int64)
         self.op = self.op_column.tolist()
         self.type_column = np.array(tape.type, dtype=np.int64)

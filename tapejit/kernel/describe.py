@@ -9,7 +9,7 @@ LINES_LIMIT = 40  # groups told one by one
 
 def describe(schedule, layout):
     """The text; the groups in the order in which they run."""
-    facts, groups = schedule.facts, schedule.groups
+    groups = schedule.groups
     scalars = sum(len(g.items) for g in groups if isinstance(g, Run))
     guards = sum(len(g.guards) for g in groups if isinstance(g, Run))
     loops = sum(isinstance(g, Loop) for g in groups)

@@ -13,10 +13,12 @@ import operator
 import numpy as np
 
 from ..errors import TracingError
-from ..ops import OPS
+from ..ops import FLOATS, OPS, ROWS
+from ..tape.interpret import values_of
+from ..tape.tape import INPUT
 from .elementwise import apply_op
-from .recorder import leaked
-from .tracer import LOWERINGS, members
+from .recorder import is_flat, leaked
+from .tracer import LOWERINGS, Tracer, members
 
 
 def extracted(x, what):
@@ -29,8 +31,39 @@ def extracted(x, what):
             f"{what} on a traced value at {trace.here()}: the result would lose the derivative. "
             "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
             "an array that shall hold it must be made inside the function (np.zeros, np.array)")
-    trace.guard(x, x.value.copy() if isinstance(x.value, np.ndarray) else x.value)
+    guard_content(trace, x)
     return x.value
+
+
+# Ops that move elements and compute none: their result has the bits of their operands.
+MOVES = frozenset("index reshape transpose broadcast take concatenate index_set take_set where cast input constant".split())
+
+
+def guard_content(trace, x):
+    """Guard that x has the bits that it has now.
+
+    A float that is computed is not guarded itself: the kernel may round its last bit otherwise than NumPy, and such a guard
+    would never hold. What it is computed from is guarded instead, back to inputs, integers and decisions.
+    """
+    tape, behind, seen, todo = trace.builder.tape, [], set(), [x.id]
+    while todo:
+        k = todo.pop()
+        if k in seen or not trace.depends_on_input(k):
+            continue
+        seen.add(k)
+        row = ROWS[tape.op[k]]
+        if row.code == INPUT or tape.type_of(k).dtype not in FLOATS or is_flat(row):
+            behind.append(k)
+        else:
+            if row.name not in MOVES:
+                behind.append(None)  # x is not exact
+            todo.extend(tape.operands_of(k))
+    if None not in behind:
+        trace.guard(x, x.value.copy() if isinstance(x.value, np.ndarray) else x.value)
+        return
+    behind = [k for k in behind if k is not None]
+    for k, value in zip(behind, values_of(tape, trace.given, behind)):
+        trace.guard(k, np.array(value)[()])
 
 
 def _single(x):
@@ -110,7 +143,8 @@ def iterate(x):
 
 def contains(x, item):
     """item in x."""
-    return to_bool(LOWERINGS[np.any](x == item))
+    equal = x == item
+    return to_bool(LOWERINGS[np.any](equal)) if type(equal) is Tracer else bool(equal)
 
 
 def _integral(name):
@@ -126,7 +160,8 @@ def rounded(x, digits=None):
     value = round(x.value, digits) if digits is not None else round(x.value)
     if isinstance(value, int):
         return _guarded_integer(apply_op(OPS["rint"], (x,), {}), value)
-    return LOWERINGS[np.round](x, digits)
+    result = LOWERINGS[np.round](x, digits)
+    return Tracer(x._trace, value, result.id) if type(x.value) is float else result
 
 
 def represent(x):

@@ -49,6 +49,7 @@ class Trace:
     """One recording. Used as a context: `with trace: x = trace.input(value); y = f(x)`; tracers used after it raise.
 
     level                  depth of nesting: an operation is recorded on the operand trace with the highest level
+    given                  the concrete value of each input, by position
     captures               (input position, object): arrays read by reference, and tracers of an outer trace
     constants_from_arrays  arrays that were baked into the tape as constants
     by_reference           {id(array): array}: arrays that become inputs, not constants, when they meet a tracer
@@ -65,6 +66,7 @@ class Trace:
         self.level = 0
         self.active = True
         self.stack = []
+        self.given = []
         self.captures = []
         self.constants_from_arrays = []
         self.by_reference = {}
@@ -98,6 +100,7 @@ class Trace:
     def input(self, value, name=None):
         """A tracer for an argument: a Python float, NumPy scalar or array. The array is never written."""
         position = len(self.builder.tape.inputs)
+        self.given.append(value)
         id = self.builder.input(type_of(value), name or f"x{position}")
         return array(self, value, id, True, position) if isinstance(value, np.ndarray) else scalar(self, value, id)
 
@@ -164,6 +167,7 @@ class Trace:
             frozen = Tracer(value._trace, value.value.copy() if isinstance(value.value, np.ndarray) else value.value, value.id)
             self._lifted[key] = frozen, self.builder.input(self.type_of(value.value), f"outer{position}")
             self.captures.append((position, frozen))
+            self.given.append(frozen.value)
         return self._lifted[key][1]
 
     def _lift_array(self, value):
@@ -249,7 +253,7 @@ class Trace:
                 known[k] = False
             elif row.code == INPUT:
                 known[k] = leaf(tape.params_of(k)[0]) and (not through_floats or tape.type_of(k).dtype in FLOATS)
-            elif through_floats and (tape.type_of(k).dtype not in FLOATS or _is_flat(row)):
+            elif through_floats and (tape.type_of(k).dtype not in FLOATS or is_flat(row)):
                 known[k] = False
             else:
                 operands = tape.operands_of(k)
@@ -331,7 +335,7 @@ def leaked(value=None):
         "(kept in a global, an attribute, a list or a closure?): return it from the function instead")
 
 
-def _is_flat(row):
+def is_flat(row):
     """Whether no derivative passes through an op: it has no rule (a host call), or its partials are the number 0 (floor, sign)."""
     flat = _flat.get(row)
     if flat is None:

@@ -21,7 +21,8 @@ class Tracer:
     """A traced value. `type(x) is Tracer` tells one; `isinstance` sees the type of the value it stands for.
 
     value    the concrete value: Python bool, int, float or complex, NumPy scalar, or ndarray (a real view of its storage)
-    id       the value's number on the tape of `trace`, derived anew when the storage was written since
+    id       the value's number on the tape of `_trace`, derived anew when the storage was written since
+    _trace   the Trace that records it (not `trace`: arrays have a method of that name)
     """
 
     __slots__ = ("_trace", "value", "_id", "storage", "how", "version", "__weakref__")

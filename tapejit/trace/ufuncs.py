@@ -15,6 +15,7 @@ from ..errors import TracingError, UnsupportedError
 from ..ops import OPS
 from .assemble import assemble
 from .attributes import unsupported
+from .decisions import extracted
 from .elementwise import kind_of, loop_of, name_of, record
 from .operators import binary
 from .recorder import innermost
@@ -49,7 +50,13 @@ def array_function(x, function, types, args, kwargs):
         return lowered(*args, **kwargs)
     if function in METADATA:
         return function(*[_plain(a) for a in args], **{name: _plain(a) for name, a in kwargs.items()})
-    raise unsupported(innermost(_tracers(args) + _tracers(tuple(kwargs.values()))) or x._trace, function)
+    tracers = _tracers(args) + _tracers(tuple(kwargs.values()))
+    trace = innermost(tracers) or x._trace
+    if not tracers or any(t._trace is not trace or trace.carries_derivative(t.id) for t in tracers):
+        raise unsupported(trace, function)
+    for t in tracers:  # nothing to differentiate here: NumPy computes, once, and the trace holds while these values stay
+        extracted(t, function.__name__)
+    return function(*[_plain(a) for a in args], **{name: _plain(a) for name, a in kwargs.items()})
 
 
 def _plain(value):

@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 CSRC = HERE.parent.parent / "csrc"
 CORRUPTED = 100_000  # programs; 20 times as many with --thorough
 FLAGS = ("-std=gnu11", "-O0", "-g1", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi",
+         "-Wall", "-Wextra", "-Werror",
          "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 

@@ -255,6 +255,7 @@ def test_iteration_and_membership():
 
     x = np.arange(9.0).reshape(3, 3)
     check(f, x, at=[(x[::-1],)])
+    assert record(lambda x: x * ("a" in x), [x])[2][0].sum() == 0
     with pytest.raises(TypeError, match="iteration over a 0-d array"):
         record(lambda x: list(x), [np.array(1.0)])
 

@@ -72,7 +72,9 @@ def test_integers_are_guarded():
 
 
 def test_round_with_digits_is_a_value():
-    check(lambda x: round(x, 1), np.float64(3.14159))
+    check(lambda x: round(x, 1), np.float64(3.14159), at=[(np.float64(2.71),)])
+    check(lambda x: round(x, 2), 3.14159, at=[(2.718,)])
+    assert type(record(lambda x: round(x, 2), [3.14159])[2][0]) is float
 
 
 def test_hash_is_guarded():

@@ -21,6 +21,12 @@ def given(argument):
     return argument is not NO_VALUE
 
 
+def refuse(x, text):
+    """Raise the error for a form that is not traced: where it stands, what it is, what to do."""
+    where = f"at {x._trace.here()}, " if type(x) is Tracer else ""
+    raise UnsupportedError(where + text)
+
+
 # --- operands --------------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +98,7 @@ def cast(x, dtype):
     if getattr(x, "dtype", None) == dtype:
         return x
     if dtype not in NAME_OF_DTYPE:
-        raise UnsupportedError(f"a traced value cannot be converted to dtype {dtype}: bool, integer, float and complex numbers can be traced")
+        refuse(x, f"a traced value is converted to dtype {dtype}: bool, integer, float and complex numbers can be traced")
     return OPS["cast"](x, dtype=NAME_OF_DTYPE[dtype])
 
 
@@ -119,8 +125,8 @@ def deliver(result, out, casting="same_kind"):
         return result
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
-    if np.shape(concrete(out)) != np.shape(concrete(result)):
-        raise ValueError(f"output array has shape {out.shape}, but the result has shape {result.shape}")
+    if out.shape != result.shape:
+        raise ValueError(f"the output array has shape {out.shape}, expected the result's shape {result.shape}")
     if not np.can_cast(result.dtype, out.dtype, casting):
         raise TypeError(f"Cannot cast the result from {result.dtype!r} to the output's {out.dtype!r} with casting rule {casting!r}")
     out[...] = result

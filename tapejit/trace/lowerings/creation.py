@@ -175,6 +175,8 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """start * (stop / start) ** t for t from 0 to 1; the last value is exactly stop."""
     expected = np.geomspace(concrete(start), concrete(stop), num, endpoint).dtype  # NumPy's errors
+    if np.any(np.equal(start, 0)) or np.any(np.equal(stop, 0)):  # a guard: where it fails, NumPy raises
+        raise ValueError("Geometric sequence cannot include zero")
     start, stop = cast(common.asarray(start), expected), cast(common.asarray(stop), expected)
     shape = np.broadcast_shapes(start.shape, stop.shape)
     t = np.linspace(0, 1, num, endpoint, dtype=expected).reshape((-1,) + (1,) * len(shape))

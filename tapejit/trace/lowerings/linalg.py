@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from ...errors import UnsupportedError
 from ...ops import OPS
 from ..tracer import lowering
-from .common import asarray, axes_of, cast, filled, host, static
+from .common import asarray, axes_of, cast, filled, host, refuse, static
 from .products import matmul
 from .selection import take
 
@@ -71,8 +70,8 @@ def matrix_norm_over(x, axes, ord, keepdims):
         y = (np.max if ord > 0 else np.min)(np.sum(np.abs(x), axis=summed, keepdims=True), axis=chosen, keepdims=True)
         return y if keepdims else np.squeeze(y, axes)
     if ord in (2, -2, "nuc"):
-        raise UnsupportedError(f"np.linalg.norm of a matrix with ord={ord!r} needs singular values, which are not traced: "
-                               "use ord='fro', 1 or np.inf")
+        refuse(x, f"np.linalg.norm of a traced matrix with ord={ord!r} needs singular values, which are not traced: "
+                  "use ord='fro', 1 or np.inf")
     raise ValueError("Invalid norm order for matrices.")
 
 
@@ -80,9 +79,9 @@ def matrix_norm_over(x, axes, ord, keepdims):
 def matrix_power(a, n):
     """Products of repeated squares."""
     a, n = asarray(a), static(n)
-    np.linalg.matrix_power(np.empty(a.shape[:-2] + tuple(min(k, 1) if a.shape[-2] == a.shape[-1] else k for k in a.shape[-2:])), abs(n))  # NumPy's errors
+    np.linalg.matrix_power(np.empty((0,) + a.shape[-2:] if a.ndim > 1 else a.shape), abs(n))  # NumPy's errors
     if n < 0:
-        raise UnsupportedError("np.linalg.matrix_power with a negative power of a traced matrix needs its inverse, which is not traced")
+        refuse(a, f"np.linalg.matrix_power of a traced matrix with the power {n} needs its inverse, which is not traced")
     if n == 0:
         return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape).copy()
     result = None
@@ -125,7 +124,8 @@ def correlate(a, v, mode="valid"):
 @lowering(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
     """The line of the interval that x falls into; constant outside."""
-    x, xp, fp = asarray(x, np.float64), asarray(xp, np.float64), asarray(fp, np.float64)
+    x, xp, fp = asarray(x, np.float64), asarray(xp, np.float64), asarray(fp)
+    fp = cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if period is not None:
         if period == 0:
             raise ValueError("period must be a non-zero value")

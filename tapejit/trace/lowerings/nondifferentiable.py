@@ -6,10 +6,9 @@ shapes and types is answered at once.
 
 import numpy as np
 
-from ...errors import UnsupportedError
 from ...ops import OPS
 from ..tracer import lowering
-from .common import asarray, cast, concrete, deliver, masked
+from .common import asarray, cast, concrete, deliver, masked, refuse
 from .reductions import reduced, sum_
 from .selection import truth
 
@@ -127,7 +126,7 @@ def real_if_close(a, tol=100):
 def _real_only(x, function):
     x = asarray(x)
     if x.dtype.kind == "c":
-        raise UnsupportedError(f"np.{function.__name__} of a traced complex array is not differentiated: trace its real and imaginary parts apart")
+        refuse(x, f"np.{function.__name__} of a traced complex array is not differentiated: trace its real and imaginary parts apart")
     return x
 
 
@@ -154,7 +153,7 @@ def _plain(x):
     return type(x)(map(_plain, x)) if type(x) in (list, tuple) else concrete(x)
 
 
-for _function in (np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj, np.isrealobj,
-                  np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string, np.einsum_path,
+for _function in (np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj,
+                  np.isrealobj, np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string, np.einsum_path,
                   np.tril_indices_from, np.triu_indices_from, np.diag_indices_from):
     lowering(_function)(_answered(_function))

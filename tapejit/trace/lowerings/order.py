@@ -6,10 +6,9 @@ derivative follows the elements and a replay finds its own order.
 
 import numpy as np
 
-from ...errors import UnsupportedError
 from ...ops import OPS
 from ..tracer import concrete, lowering
-from .common import asarray, axes_of, cast, deliver, given, host, static
+from .common import asarray, axes_of, cast, deliver, given, host, refuse, static
 from .reductions import mean_
 from .selection import take
 
@@ -71,6 +70,7 @@ def _argpartition(a, kth, axis, kind):
 
 @lowering(np.partition)
 def partition(a, kth, axis=-1, kind="introselect", order=None):
+    """The elements on either side of kth stand in np.argpartition's order, which NumPy does not promise to be np.partition's."""
     a, axis = _flattened(a, axis)
     return gather(a, _argpartition(a, static(kth), axis, kind), axis)
 
@@ -161,7 +161,7 @@ def _quantile(function, scale):
     """A quantile is the sorted row read at a place between two elements; what place, NumPy says on the row 0, 1, 2 ..."""
     def lowered(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
         if weights is not None:
-            raise UnsupportedError(f"np.{function.__name__} with weights= of traced values: sort and np.cumsum the weights, then np.interp")
+            refuse(a, f"np.{function.__name__} with weights= is not traced: sort, np.cumsum the weights, then use np.interp")
         a = asarray(a)
         dtype = function(np.zeros(1, a.dtype), concrete(q), method=method).dtype  # NumPy's errors for q
         ordered, shape = _sorted_last(a, axis, keepdims)

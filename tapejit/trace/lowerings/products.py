@@ -26,7 +26,7 @@ def contract(a, a_labels, b, b_labels, kept):
     sizes = dict(zip(a_labels, a.shape)) | dict(zip(b_labels, b.shape))
 
     def arranged(x, labels, *groups):
-        """x with its axes in the order of the groups, each group made one axis."""
+        """x with its axes in the order of the groups, and the number of elements along each group."""
         x = _transposed(x, tuple(labels.index(k) for group in groups for k in group))
         return x, [math.prod(sizes[k] for k in group) for group in groups]
 
@@ -41,7 +41,7 @@ def contract(a, a_labels, b, b_labels, kept):
         order = batch + free_a + free_b + summed
         a, _ = arranged(a, a_labels, batch, free_a, summed)
         b, _ = arranged(b, b_labels, batch, free_b, summed)
-        y = _reshaped(a, tuple(1 if k in free_b else sizes[k] for k in order)) * _reshaped(b, tuple(1 if k in free_a else sizes[k] for k in order))
+        y = _reshaped(a, [1 if k in free_b else sizes[k] for k in order]) * _reshaped(b, [1 if k in free_a else sizes[k] for k in order])
         if summed:
             y = OPS["sum"](y, axes=tuple(range(len(order) - len(summed), len(order))))
             order = order[:-len(summed)]

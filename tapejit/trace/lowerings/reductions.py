@@ -73,7 +73,8 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     if not given(mean):
         mean = mean_(a, axis=axis, dtype=dtype, keepdims=True, where=where)
     deviation = cast(a - mean, dtype)
-    total = sum_(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    square = deviation * deviation if dtype.kind == "f" else np.real(deviation * np.conj(deviation))
+    total = sum_(square, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     left = count(a, axis, keepdims, where) - ddof
     return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out, "unsafe")
 

@@ -5,7 +5,7 @@ import numpy as np
 from ...ops import OPS, ROWS
 from ..recorder import innermost
 from ..tracer import Tracer, concrete, lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, weak
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, refuse, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
 
@@ -106,6 +106,8 @@ def clip(a, a_min=NO_VALUE, a_max=NO_VALUE, out=None, *, min=NO_VALUE, max=NO_VA
 @lowering(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = asarray(x)
+    if x.dtype.kind == "c":
+        refuse(x, "np.nan_to_num of a traced complex array: apply it to the real and imaginary parts before they are joined")
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
@@ -173,6 +175,8 @@ def choose(a, choices, out=None, mode="raise"):
     if mode == "raise":
         np.choose(concrete(a), [np.zeros(1)] * len(choices))  # NumPy's error
     places = _places(a, len(choices), mode)
+    if mode == "raise" and a.dtype != bool:
+        bool(np.all((places >= 0) & (places < len(choices))))  # a guard: where it fails, NumPy raises
     y = cast(choices[0], dtype)
     for place, choice in enumerate(choices[1:], 1):
         y = OPS["where"](places == place, cast(choice, dtype), y)
@@ -218,7 +222,7 @@ def extract(condition, arr):
 def bincount(x, /, weights=None, minlength=0):
     x = asarray(x)
     np.bincount(concrete(x)[:0], None, static(minlength))  # NumPy's errors
-    if x.size and concrete(x).min() < 0:
+    if x.size and np.min(x) < 0:
         raise ValueError("'list' argument must have no negative elements")
     count = max(int(np.max(x)) + 1 if x.size else 0, static(minlength))
     places = cast(x, np.int64)

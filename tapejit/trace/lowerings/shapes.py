@@ -139,7 +139,10 @@ def diag(v, k=0):
     v = asarray(v)
     if v.ndim == 2:
         return diagonal(v, k)
-    size = np.diag(stand_in(v), k).shape[0]
+    if v.ndim != 1:
+        np.diag(np.zeros((0,) * v.ndim))  # NumPy's error
+    k = static(k)
+    size = v.shape[0] + abs(k)
     start = k if k >= 0 else -k * size
     flat = OPS["index_set"](filled(v, (size * size,), 0, v.dtype), v, idx=((start, v.shape[0], size + 1),))
     return OPS["reshape"](flat, shape=(size, size))
