@@ -101,7 +101,12 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         args, kwargs = tree.build(arguments)
         if retargeted:
             adopt((args, kwargs), reads)
-        result = release(function(*args, **kwargs), reads)
+        try:
+            result = release(function(*args, **kwargs), reads)
+        except ValueError as error:
+            if isinstance(error.__cause__, TracingError):  # NumPy's "setting an array element with a sequence" hides what is wrong
+                raise error.__cause__ from None
+            raise
         recording = Recording()
         out_leaves, recording.out_tree = flatten(result)
         recording.outputs = [_output_leaf(trace, leaf, path) for leaf, path in zip(out_leaves, recording.out_tree.paths())]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..ops import FLOATS
 from .tape import CONSTANT, GUARD, INPUT
 
 
@@ -33,7 +34,7 @@ def values_of(tape, inputs, wanted):
                 values[k] = params[0].array
             elif code == GUARD:
                 found, expected = values[operands[0]], params[0]
-                if not np.array_equal(found, getattr(expected, "array", expected)):
+                if not np.array_equal(found, getattr(expected, "array", expected), equal_nan=type.dtype in FLOATS):
                     raise GuardFailed(k, expected, found)
             else:
                 values[k] = evaluate(row, [values[o] for o in operands], params)
