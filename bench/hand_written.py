@@ -4,8 +4,10 @@
 platform's vector math library in each (with sin(x) and cos(x) in one loop body it calls a scalar sincos instead).
 """
 
+import contextlib
 import functools
 import importlib.util
+import io
 import os
 import subprocess
 import sysconfig
@@ -81,7 +83,8 @@ def load():
     builder.set_source("hand_written_c", SOURCE)
     folder = Path(tempfile.mkdtemp())
     source, binary = folder / "hand_written_c.c", folder / "hand_written_c.so"
-    builder.emit_c_code(str(source))
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.emit_c_code(str(source))
     compiler = os.environ.get("CC", "cc").split()
     flags = ["-O3", "-ffast-math", "-march=native", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
     subprocess.run([*compiler, *flags, str(source), "-o", str(binary), "-lm"], check=True)

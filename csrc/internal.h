@@ -56,8 +56,22 @@ typedef struct {
     const void *identity;
 } tj_reducer;
 
+/* Two arithmetic steps joined in one: t = a (first) b, dst = t (second) c. It saves a pass through L1 for t. The values are the same:
+   nothing is contracted. */
+enum { TJ_FIRST_ADD, TJ_FIRST_SUBTRACT, TJ_FIRST_MULTIPLY, TJ_FIRST_DIVIDE, TJ_FIRSTS };
+enum { TJ_SECOND_ADD,         /* t + c */
+       TJ_SECOND_SUBTRACT,    /* t - c */
+       TJ_SECOND_SUBTRACTED,  /* c - t */
+       TJ_SECOND_MULTIPLY,    /* t * c */
+       TJ_SECOND_DIVIDE,      /* t / c */
+       TJ_SECOND_DIVIDED,     /* c / t */
+       TJ_SECOND_DOUBLE,      /* t + t */
+       TJ_SECOND_SQUARE,      /* t * t */
+       TJ_SECONDS };
+
 typedef struct {
     const char *name;
+    const tj_micro (*pairs)[TJ_SECONDS][2];   /* [first][second][0: f32, 1: f64] */
     const tj_micro *micros;                   /* indexed by opcode - TJ_FIRST_ELEMENTWISE */
     const tj_reducer (*reducers)[TJ_DTYPES];  /* [kind][dtype]; reduce is NULL where the pair does not exist */
 } tj_simd_table;
@@ -90,13 +104,14 @@ typedef struct { tj_micro function; uint16_t dst, a, b, c; } tj_step;     /* slo
 
 /* A slot is a pointer to a block: slot k < n_inputs is input k, slot n_inputs + k the result of micro-operation k. */
 typedef struct {
-    uint32_t n_inputs, n_steps, n_outputs, n_outer, n_memories;
+    uint32_t n_inputs, n_steps, n_results, n_outputs, n_outer, n_memories;   /* n_results: micro-operations before steps were joined */
     int empty, long_rows;                     /* long_rows: rows are cut in blocks; else a block holds whole rows */
     int64_t rows, columns, rows_per_block;
     int64_t *shape;                           /* of the outer axes */
     tj_operand *inputs, *outputs;
     tj_step *steps;
     uint16_t *step_memory;                    /* block register of each micro-operation's result */
+    uint16_t *uses;                           /* how often each result is used */
 } tj_loop;
 
 typedef struct { uint64_t count; void *address; uint64_t levels[TJ_LEVELS]; } tj_cascade;
@@ -170,6 +185,7 @@ int tj_check_operand(tj_loader *loader, uint64_t word, uint64_t buffer, uint64_t
                      const int64_t *strides, int write, tj_span *span) TJ_HIDDEN;
 int tj_spans_overlap(tj_span a, tj_span b) TJ_HIDDEN;
 int tj_plan_loop(tj_loader *loader, uint64_t length) TJ_HIDDEN;
+void tj_join_steps(tj_loop *loop, const uint64_t *words, const tj_simd_table *simd) TJ_HIDDEN;   /* words: of the micro-operations */
 
 /* --- execution ------------------------------------------------------------------------------------------------------- */
 

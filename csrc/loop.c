@@ -320,7 +320,7 @@ void tj_loop_run(tj_workspace *w, const tj_loop *loop) {
         w->cascades[k].count = 0;
         w->cascades[k].address = NULL;
     }
-    for (uint32_t k = 0; k < loop->n_steps; k++)
+    for (uint32_t k = 0; k < loop->n_results; k++)
         w->slots[loop->n_inputs + k] = w->blocks + (size_t)loop->step_memory[k] * TJ_BLOCK_BYTES;
     for (uint32_t k = 0; k < loop->n_inputs; k++) {
         const tj_operand *input = &loop->inputs[k];

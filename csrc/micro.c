@@ -65,6 +65,13 @@ TJ_REDUCTIONS(TJ_IDENTITY)
 #define TJ_CODE_f32 TJ_F32
 #define TJ_CODE_f64 TJ_F64
 
+/* --- pairs of arithmetic steps ------------------------------------------------------------------------------------------------ */
+
+#define TJ_EACH_FIRST(X) X(ADD, a + b) X(SUBTRACT, a - b) X(MULTIPLY, a * b) X(DIVIDE, a / b)
+#define TJ_EACH_SECOND(X, first, value)                                                                                    \
+    X(first, value, ADD, t + c) X(first, value, SUBTRACT, t - c) X(first, value, SUBTRACTED, c - t) X(first, value, MULTIPLY, t * c) \
+    X(first, value, DIVIDE, t / c) X(first, value, DIVIDED, c / t) X(first, value, DOUBLE, t + t) X(first, value, SQUARE, t * t)
+
 /* --- one copy of the functions per instruction set ------------------------------------------------------------------------- */
 
 #if TJ_X86

@@ -137,6 +137,26 @@
 #undef TJ_OP2
 #undef TJ_OP3
 
+/* --- pairs of arithmetic steps; the ones without c are given the result's own memory for it ----------------------------------- */
+
+#define TJ_PAIR_AS(dtype, first, value, second, result)                                                                   \
+    static void TJ_LEVEL(pair_##first##_##second##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) { \
+        TJ_T_##dtype *dst = dst_;                                                                                         \
+        const TJ_T_##dtype *from_a = a_, *from_b = b_, *from_c = c_;                                                      \
+        TJ_NO_DEPENDENCE                                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                                  \
+            const TJ_T_##dtype a = from_a[k], b = from_b[k], c = from_c[k], t = value;                                    \
+            (void)c;                                                                                                      \
+            dst[k] = result;                                                                                              \
+        }                                                                                                                 \
+    }
+#define TJ_PAIR(first, value, second, result) TJ_PAIR_AS(f32, first, value, second, result) TJ_PAIR_AS(f64, first, value, second, result)
+#define TJ_PAIRS_OF(first, value) TJ_EACH_SECOND(TJ_PAIR, first, value)
+TJ_EACH_FIRST(TJ_PAIRS_OF)
+#undef TJ_PAIR_AS
+#undef TJ_PAIR
+#undef TJ_PAIRS_OF
+
 /* --- reductions: sixteen running results, joined pairwise ------------------------------------------------------------------- */
 
 #define TJ_REDUCTION(kind, dtype, identity, op)                                                                           \
@@ -194,7 +214,14 @@ static const tj_reducer TJ_LEVEL(reducers)[TJ_KINDS][TJ_DTYPES] = {
 #undef TJ_ENTRY
 #undef TJ_ADD_ENTRY
 
-static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(micros), TJ_LEVEL(reducers)};
+#define TJ_PAIR_ENTRY(first, value, second, result)                                                                       \
+    [TJ_FIRST_##first][TJ_SECOND_##second] = {TJ_LEVEL(pair_##first##_##second##_f32), TJ_LEVEL(pair_##first##_##second##_f64)},
+#define TJ_PAIR_ENTRIES(first, value) TJ_EACH_SECOND(TJ_PAIR_ENTRY, first, value)
+static const tj_micro TJ_LEVEL(pairs)[TJ_FIRSTS][TJ_SECONDS][2] = {TJ_EACH_FIRST(TJ_PAIR_ENTRIES)};
+#undef TJ_PAIR_ENTRY
+#undef TJ_PAIR_ENTRIES
+
+static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(pairs), TJ_LEVEL(micros), TJ_LEVEL(reducers)};
 
 #undef TJ_LEVEL
 #undef TJ_LEVEL_NAME

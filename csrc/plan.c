@@ -31,7 +31,7 @@ static size_t round_up(size_t nbytes) { return (nbytes + 7) & ~(size_t)7; }
 static int allocate(planner *plan) {
     const size_t axes = plan->ndim ? (size_t)plan->ndim : 1, operands = (size_t)plan->n_inputs + plan->n_outputs;
     const size_t sizes[] = {round_up(sizeof(tj_loop)), operands * sizeof(tj_operand), round_up(plan->n_steps * sizeof(tj_step)),
-                            round_up(plan->n_steps * sizeof(uint16_t)), (1 + operands + 2 * plan->n_outputs) * axes * 8};
+                            round_up(2 * plan->n_steps * sizeof(uint16_t)), (1 + operands + 2 * plan->n_outputs) * axes * 8};
     size_t total = 0;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
         total += sizes[k];
@@ -44,6 +44,7 @@ static int allocate(planner *plan) {
     loop->outputs = loop->inputs + plan->n_inputs;
     loop->steps = (tj_step *)(memory += sizes[1]);
     loop->step_memory = (uint16_t *)(memory += sizes[2]);
+    loop->uses = loop->step_memory + plan->n_steps;
     int64_t *numbers = (int64_t *)(memory += sizes[3]);
     loop->shape = numbers;
     for (size_t k = 0; k < operands; k++)
@@ -53,7 +54,7 @@ static int allocate(planner *plan) {
         loop->outputs[k].start_strides = numbers += axes;
     }
     loop->n_inputs = plan->n_inputs;
-    loop->n_steps = plan->n_steps;
+    loop->n_steps = loop->n_results = plan->n_steps;
     loop->n_outputs = plan->n_outputs;
     return 1;
 }
@@ -280,7 +281,6 @@ static int writes_in_place(const tj_loop *loop, uint32_t k) {
     const tj_operand *output = &loop->outputs[k];
     if (output->kind != TJ_KIND_STORE || !is_direct(loop, output) || output->memory < loop->n_inputs)
         return 0;
-    const uint32_t step = output->memory - loop->n_inputs;
     for (uint32_t other = 0; other < loop->n_outputs; other++)
         if (other != k && (overlap(output, &loop->outputs[other]) || (loop->outputs[other].in_place && loop->outputs[other].memory == output->memory)))
             return 0;
@@ -291,9 +291,11 @@ static int writes_in_place(const tj_loop *loop, uint32_t k) {
         int same = input->offset == output->offset && input->size == output->size && input->column_stride == output->column_stride;
         for (uint32_t axis = 0; axis < loop->n_outer; axis++)
             same = same && input->strides[axis] == output->strides[axis];
-        for (uint32_t later = step + 1; later < loop->n_steps && same; later++) {
-            const tj_step *reader = &loop->steps[later];
-            same = reader->a != j && reader->b != j && reader->c != j;
+        int written = 0;
+        for (uint32_t step = 0; step < loop->n_steps && same; step++) {
+            const tj_step *reader = &loop->steps[step];
+            same = !written || (reader->a != j && reader->b != j && reader->c != j);
+            written |= reader->dst == output->memory;
         }
         if (!same)
             return 0;
@@ -329,6 +331,7 @@ int tj_plan_loop(tj_loader *loader, uint64_t length) {
     tj_loop *loop = plan.loop;
     loop->empty = plan.total == 0;
     if (!loop->empty) {
+        tj_join_steps(loop, steps, loader->program->simd);
         merge_axes(&plan);
         choose_input_modes(&plan);
         for (uint32_t k = 0; k < loop->n_outputs; k++) {

@@ -23,14 +23,15 @@ from .examples.peers import PEERS
 
 def main(arguments=None):
     """Run the fit, print its report, return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tapejit", description="Fit the Lotka-Volterra model to counts of a predator and its prey.")
+    description = "Fit the Lotka-Volterra model to counts of a predator and its prey."
+    parser = argparse.ArgumentParser(prog="python -m tapejit", description=description)
     parser.add_argument("csv", nargs="?", default=PELTS, help="a file with the columns year, lynx and hare (default: the pelts, 1900-1920)")
     path = parser.parse_args(arguments).csv
     try:
         years, counts = read_counts(path)
         start = model.first_guess(years, counts)
         if start is None:
-            raise CountsError(f"{path}: no first guess of the rates gives finite populations; expected counts of a predator and its prey that rise and fall")
+            raise CountsError(f"{path}: no first guess of the rates gives finite populations; are these counts of a predator and its prey?")
         report(path, years, counts, start)
     except CountsError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -43,7 +44,7 @@ def report(path, years, counts, start):
     residuals, misfit = model.problem(years, counts)
     name = "pelts of lynx and hare, Hudson's Bay Company" if path is PELTS else path
     print(f"Lotka-Volterra model, {name}: {len(years)} rows, {years[0]:g} to {years[-1]:g}")
-    print(f"{counts.size} residuals, {start.size} parameters; RK4 with {model.STEPS_PER_YEAR} steps a year, in plain NumPy and Python loops\n")
+    print(f"{counts.size} residuals, {start.size} parameters; RK4 in plain NumPy, {model.STEPS_PER_YEAR} steps a year in a Python loop\n")
 
     jacobian = tj.jacobian(residuals)
     print_phases(residuals, jacobian, start)

@@ -64,11 +64,14 @@ def test_another_file_of_the_same_form_is_fitted(tmp_path, capsys):
 
 
 BAD = {
-    "empty": ("", ": holds no line but comments; expected a header with the columns year, lynx, hare, then one row a year"),
-    "comments alone": ("# year,lynx,hare\n", ": holds no line but comments; expected a header with the columns year, lynx, hare, then one row a year"),
-    "missing column": ("# pelts\nyear,lynx\n1900,4\n", ", line 2: no column hare; expected a header with year, lynx, hare, found year, lynx"),
+    "empty": ("", ": holds no line but comments; expected a header with year, lynx, hare, then one row a year"),
+    "comments alone": ("# year,lynx,hare\n", ": holds no line but comments; expected a header with year, lynx, hare, then one row a year"),
+    "missing column": ("# a\nyear,lynx\n1,4\n", ", line 2: no column hare; expected a header with year, lynx, hare, found year, lynx"),
     "missing columns": ("1900,4,30\n", ", line 1: no columns year, lynx, hare; expected a header with year, lynx, hare, found 1900, 4, 30"),
-    "semicolons": ("year;lynx;hare\n", ", line 1: no columns year, lynx, hare; expected a header with year, lynx, hare, found year;lynx;hare"),
+    "semicolons": (
+        "year;lynx;hare\n",
+        ", line 1: no columns year, lynx, hare; expected a header with year, lynx, hare, found year;lynx;hare",
+    ),
     "column twice": ("year,hare,lynx,hare\n", ", line 1: column hare is named 2 times; expected each once"),
     "not a number": (HEADER + "1900,4,30\n1901,six,47\n", ", line 3: lynx is not a number: 'six'"),
     "nothing": (HEADER + "1900,4,\n", ", line 2: no hare: expected a number in field 3, found '1900,4,'"),
@@ -77,13 +80,10 @@ BAD = {
     "negative": (HEADER + "1900,-4,1\n", ", line 2: lynx is -4; expected a positive number, since the fit compares logarithms"),
     "nan": (HEADER + "1900,nan,1\n", ", line 2: lynx is nan; expected a finite number (leave out a year that was not counted)"),
     "open quote": (HEADER + '1900,"4,30\n', ", line 2: is not CSV: unexpected end of data"),
-    "same year": (HEADER + "1900,4,30\n1900,5,31\n", ", line 3: year 1900 comes after year 1900; expected rows in the order of their years, each once"),
-    "earlier year": (HEADER + "1900,4,30\n\n1899,5,31\n", ", line 4: year 1899 comes after year 1900; expected rows in the order of their years, each once"),
-    "too few rows": (HEADER + "1900,4,30\n1901,5,31\n", ": has 2 rows; expected at least 4: a row gives two residuals, and 6 parameters are fitted"),
-    "constant": (
-        HEADER + "1,4,30\n2,5,30\n3,6,30\n4,4,30\n",
-        ": hare is 30 in every row; expected counts that rise and fall, since the fit looks for an oscillation",
-    ),
+    "same year": (HEADER + "1900,4,30\n1900,5,31\n", ", line 3: year 1900 comes after year 1900; expected increasing years"),
+    "earlier year": (HEADER + "1900,4,30\n\n1899,5,31\n", ", line 4: year 1899 comes after year 1900; expected increasing years"),
+    "too few rows": (HEADER + "1900,4,30\n1901,5,31\n", ": has 2 rows of counts; expected at least 4, to fit 6 parameters"),
+    "constant": (HEADER + "1,4,30\n2,5,30\n3,6,30\n4,4,30\n", ": hare is 30 in every row; expected counts that rise and fall"),
     "not years": (
         HEADER + "1,4,30\n2,5,31\n3,6,30\n5000,4,30\n",
         ": the years 1 to 5000 in 4 rows take 99,980 integration steps, 20 a year; expected at most 20,000: are these years?",
@@ -121,7 +121,9 @@ def test_a_bad_file_gives_status_2_and_no_traceback():
 
 
 def test_the_pelts_name_their_source():
-    assert PELTS.read_text().startswith("# Pelts of Canadian lynx and snowshoe hare collected by the Hudson's Bay Company, in thousands.\n# Hewitt (1921)")
+    first, second = PELTS.read_text().splitlines()[:2]
+    assert first == "# Pelts of Canadian lynx and snowshoe hare collected by the Hudson's Bay Company, in thousands."
+    assert second.startswith("# Hewitt (1921)")
     years, counts = read_counts()
     assert years.tolist() == list(range(1900, 1921))
     assert counts[0].tolist() == [30.0, 4.0] and counts[-1].tolist() == [24.7, 8.6]
@@ -129,7 +131,14 @@ def test_the_pelts_name_their_source():
 
 def test_levenberg_marquardt_finds_the_minimum_of_rosenbrock():
     """From the classical start, with the Jacobian written by hand."""
-    result = fit(lambda x: np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]), lambda x: np.array([[-20 * x[0], 10.0], [-1.0, 0.0]]), np.array([-1.2, 1.0]))
+
+    def residuals(x):
+        return np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+
+    def jacobian(x):
+        return np.array([[-20 * x[0], 10.0], [-1.0, 0.0]])
+
+    result = fit(residuals, jacobian, np.array([-1.2, 1.0]))
     assert result.converged and np.allclose(result.x, 1, atol=1e-9)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = [(match[1], match[2], README.count("\n", 0, match.start(2)) + 1) for match in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+BLOCKS = [(match[1], match[2], README.count("\n", 0, match.start(2)) + 1) for match in FENCED.finditer(README)]
 
 
 class Checker(doctest.OutputChecker):

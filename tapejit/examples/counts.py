@@ -41,17 +41,17 @@ def read_counts(path=PELTS):
         raise CountsError(f"{path}: is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from None
     rows = list(_lines(text, path))
     if not rows:
-        raise CountsError(f"{path}: holds no line but comments; expected a header with the columns {', '.join(COLUMNS)}, then one row a year")
+        raise CountsError(f"{path}: holds no line but comments; expected a header with {', '.join(COLUMNS)}, then one row a year")
     places = _places(*rows[0], path)
     table = np.array([_row(number, fields, places, path) for number, fields in rows[1:]]).reshape(-1, 3)
     for (number, _), year, before in zip(rows[2:], table[1:, 0], table[:-1, 0]):
         if year <= before:
-            raise CountsError(f"{path}, line {number}: year {year:g} comes after year {before:g}; expected rows in the order of their years, each once")
+            raise CountsError(f"{path}, line {number}: year {year:g} comes after year {before:g}; expected increasing years")
     if len(table) < LEAST_ROWS:
-        raise CountsError(f"{path}: has {len(table)} rows; expected at least {LEAST_ROWS}: a row gives two residuals, and {len(NAMES)} parameters are fitted")
+        raise CountsError(f"{path}: has {len(table)} rows of counts; expected at least {LEAST_ROWS}, to fit {len(NAMES)} parameters")
     for name, column in zip(COLUMNS[1:], table.T[1:]):
         if np.all(column == column[0]):
-            raise CountsError(f"{path}: {name} is {column[0]:g} in every row; expected counts that rise and fall, since the fit looks for an oscillation")
+            raise CountsError(f"{path}: {name} is {column[0]:g} in every row; expected counts that rise and fall")
     first, last = table[[0, -1], 0].tolist()
     steps = max(STEPS_PER_YEAR * (last - first), len(table) - 1)
     if steps > MOST_STEPS:
@@ -79,7 +79,10 @@ def _places(number, header, path):
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         plural = "s" if len(missing) > 1 else ""
-        raise CountsError(f"{path}, line {number}: no column{plural} {', '.join(missing)}; expected a header with {', '.join(COLUMNS)}, found {', '.join(header)}")
+        raise CountsError(
+            f"{path}, line {number}: no column{plural} {', '.join(missing)}; expected a header with {', '.join(COLUMNS)}, "
+            f"found {', '.join(header)}"
+        )
     for name in COLUMNS:
         if names.count(name) > 1:
             raise CountsError(f"{path}, line {number}: column {name} is named {names.count(name)} times; expected each once")

@@ -23,8 +23,12 @@ def _plain(name, doc):
     return property(lambda x: getattr(x.value, name), None, None, doc)
 
 
-def _refuse_shape(x, shape):
-    raise UnsupportedError(f"at {x._trace.here()}, the shape of a traced array is assigned: use x = x.reshape({shape})")
+def _set_shape(x, shape):
+    """x.shape = shape: x becomes the reshaped view of itself."""
+    shown = x.value.view()
+    shown.shape = shape  # NumPy's errors
+    view = apply_op(OPS["reshape"], (x,), {"shape": shown.shape})
+    x.value, x._id, x.storage, x.how, x.version = view.value, view._id, view.storage, view.how, view.version
 
 
 def _transposed(x):
@@ -227,7 +231,7 @@ members({
     **{name: Method(name, numpy=function) for name, function in SAME_AS_FUNCTION.items()},
     **{name: Method(name, function) for name, function in BY_HAND.items()},
     **{name: _plain(name, f"As of the concrete value: {name}.") for name in OF_THE_VALUE},
-    "shape": property(lambda x: x.value.shape, _refuse_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
+    "shape": property(lambda x: x.value.shape, _set_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
     "real": property(_real, _set_real), "imag": property(_imag), "base": property(_base),
     "flat": property(Flat, lambda x, value: Flat(x).__setitem__(slice(None), value)),
     "ctypes": property(_no_address), "data": property(_no_address),

@@ -13,7 +13,8 @@ import uuid
 
 import numpy as np
 
-_CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time thread_time_ns localtime gmtime ctime".split()
+_CLOCKS = ("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time thread_time_ns "
+           "localtime gmtime ctime").split()
 _UNREPEATABLE = {
     time: _CLOCKS,
     os: "urandom getrandom getpid getenv environ getcwd listdir".split(),
@@ -24,7 +25,8 @@ _UNREPEATABLE = {
 }
 
 # id of an object -> its name, for what answers differently at each call
-IMPURE = {id(getattr(module, name)): f"{module.__name__}.{name}" for module, names in _UNREPEATABLE.items() for name in names if hasattr(module, name)}
+IMPURE = {
+    id(getattr(module, name)): f"{module.__name__}.{name}" for module, names in _UNREPEATABLE.items() for name in names if hasattr(module, name)}
 IMPURE.update((id(function), function.__name__) for function in (open, input))
 _KEPT_ALIVE = [getattr(module, name, None) for module, names in _UNREPEATABLE.items() for name in names]  # so that the ids stay theirs
 

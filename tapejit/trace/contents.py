@@ -19,13 +19,15 @@ import numpy as np
 
 # Values that cannot change: a name that holds one is checked by `same_value`.
 PLAIN = frozenset((
-    type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), type(NotImplemented), decimal.Decimal, fractions.Fraction,
-    datetime.date, datetime.datetime, datetime.timedelta, pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, uuid.UUID))
+    type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), type(NotImplemented), decimal.Decimal,
+    fractions.Fraction, datetime.date, datetime.datetime, datetime.timedelta, pathlib.PosixPath, pathlib.PurePosixPath,
+    pathlib.WindowsPath, uuid.UUID))
 
 # Objects whose own state plays no part in what f computes: a name that holds one is checked by identity.
 FIXED = (
-    types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
-    types.MemberDescriptorType, types.MethodWrapperType, types.CodeType, types.GenericAlias, types.UnionType, np.ufunc, np.dtype, np.finfo, np.iinfo,
+    types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType, types.CodeType, types.GenericAlias,
+    types.UnionType, np.ufunc, np.dtype, np.finfo, np.iinfo,
     type(np.sum), re.Pattern, operator.itemgetter, operator.attrgetter, operator.methodcaller, typing.TypeVar, type(typing.List[int]))
 
 

@@ -13,7 +13,6 @@ import math
 import random
 import numpy as np
 
-from ..ops import OPS
 from .lowerings.sequences import STAND_INS
 from .recorder import current_trace
 from .tracer import Tracer
@@ -143,10 +142,9 @@ def total(iterable, /, start=0):
 
 # --- math ------------------------------------------------------------------------------------------------------------
 
-_NUMPY_OF_MATH = {
-    "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atanh": "arctanh", "atan2": "arctan2",
-    "pow": "power", "degrees": "degrees", "radians": "radians", "fabs": "fabs", "fmod": "fmod", "copysign": "copysign"} | {name: name for name in
-    "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt".split()}
+_NUMPY_OF_MATH = {name: name for name in (
+    "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt degrees radians fabs fmod copysign").split()}
+_NUMPY_OF_MATH |= {name: "arc" + name[1:] for name in "acos acosh asin asinh atan atanh atan2".split()} | {"pow": "power"}
 _TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign".split())  # finite for all finite numbers
 
 

@@ -13,7 +13,7 @@ _STANDARD = tuple({os.path.join(os.path.abspath(sysconfig.get_paths()[name]), ""
 _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 _PACKAGES = frozenset(
     "numpy scipy tapejit cffi matplotlib pandas numba jax jaxlib torch tensorflow autograd sympy mpmath dask joblib tqdm "
-    "IPython ipykernel pytest _pytest pluggy hypothesis".split())
+    "attr attrs pydantic pydantic_core IPython ipykernel pytest _pytest pluggy hypothesis".split())
 _USERS_PART = "tapejit.examples"  # ships with the package, plays the user's part
 
 

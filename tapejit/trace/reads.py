@@ -29,6 +29,7 @@ _PLACES = {
     "attribute": ("{o}.{k}", getattr),
     "cell": ("{o}.cell_contents", lambda o, k: o.cell_contents),
     "function": ("{o}.{k}.__func__", lambda o, k: getattr(o, k).__func__),
+    "member": ("{o}.__dict__[{k}]", lambda o, k: vars(o)[k]),
     "type": ("type({o})", lambda o, k: type(o)),
     "length": ("len({o})", lambda o, k: len(o)),
     "items": ("[*{o}]", lambda o, k: [*o]),
@@ -139,8 +140,8 @@ class Reads:
     def _count(self, leaves, path):
         self.leaves += leaves
         if self.leaves > LEAVES:
-            self.refuse(f"it reads containers of more than {LEAVES} values in all, {path} among them, which is too much to check at each call: "
-                        "pass them as arguments, or as arrays")
+            self.refuse(f"it reads containers of more than {LEAVES} values in all, {path} among them, which is too much to check at each "
+                        "call: pass them as arguments, or as arrays")
         return self.leaves <= LEAVES
 
     def by_reference(self, array, path):
@@ -156,8 +157,8 @@ class Reads:
             return
         self.snapshot_bytes += array.nbytes
         if self.snapshot_bytes > SNAPSHOT_BYTES:
-            self.refuse(f"it computes, outside the trace, with arrays of more than {SNAPSHOT_BYTES // 1024} KiB in all, {path} among them, which is too "
-                        "much to compare at each call: pass them as arguments")
+            self.refuse(f"it computes, outside the trace, with arrays of more than {SNAPSHOT_BYTES // 1024} KiB in all, {path} among them, "
+                        "which is too much to compare at each call: pass them as arguments")
         else:
             self.add("bytes", array, None, "equal", array.tobytes(), path)
 
@@ -226,7 +227,7 @@ def _compile(entries):
         return name
 
     tests = []
-    for place, owner, key, test, expected, path in entries:
+    for place, owner, key, test, expected, _ in entries:
         o = constant(owner)
         if place in ("attribute", "function"):
             k = key

@@ -21,11 +21,12 @@ import weakref
 
 import numpy as np
 
-from .. import numpy as _  # noqa: F401  enters NumPy's namespace among the equivalents
+from .. import numpy as _numpy  # noqa: F401  enters NumPy's namespace among the equivalents
 from .chance import IMPURE
 from .contents import FIXED, PLAIN
 from .equivalents import EQUIVALENTS
 from .library import is_library
+from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
 from .recorder import current_trace
 from .tracer import Tracer
@@ -91,6 +92,8 @@ class World:
             handler = World.as_it_is
         if handler is not None:
             return handler(self, value, path)
+        if id(kind) in self.twins.classes or id(value) in self.twins.classes:
+            return value  # a twin, or made by f
         if isinstance(value, type):
             return self.twins.of_class(value, path)
         if isinstance(value, types.ModuleType):
@@ -243,9 +246,9 @@ class World:
 
     def named_tuple(self, items, path):
         new = self._visit(items, path)
-        if all(a is b for a, b in zip(new, items)):
+        if self.twins.layout(type(items)) is None and all(a is b for a, b in zip(new, items)):
             return self.as_it_is(items, path)
-        return self._learn(items, type(items)._make(new))
+        return self._learn(items, self.twins.of_named_tuple(items, new))
 
     def _visit(self, items, path):
         return [self.value(item, f"{path}[{k}]") for k, item in enumerate(items)] if self.reads.reusable else [*items]
@@ -296,7 +299,7 @@ class World:
             new = [self.release(item) for item in value]
             return value if all(a is b for a, b in zip(new, value)) and id(value) not in self.originals else kind(new)
         if isinstance(value, tuple) and hasattr(kind, "_make"):
-            return kind._make([self.release(item) for item in value])
+            return tuple.__new__(self.twins.original_class(kind), [self.release(item) for item in value])
         if kind is dict:
             new = {self.release(key): self.release(item) for key, item in value.items()}
             return value if all(new[key] is item for key, item in value.items() if key in new) and len(new) == len(value) else new
@@ -341,130 +344,6 @@ class World:
 
 def _same_objects(items, before):
     return len(items) == len(before) and all(a is b for a, b in zip(items, before))
-
-
-class TracedGlobals(dict):
-    """The globals of a module's copies: each name is looked up in the original globals when it is read, noted and retargeted.
-
-    Holds, itself, only what the copies assign, and what class bodies need.
-    """
-
-    __slots__ = ("world", "original", "seen", "given")
-
-    def __init__(self, world, original):
-        self.world = world
-        self.original = original
-        self.seen = {}  # name -> (value that was found, its retargeted value)
-        outside = original.get("__builtins__", builtins)
-        outside = outside if isinstance(outside, dict) else vars(outside)
-        self["__builtins__"] = {**outside, "__import__": world.imported}
-        for name in ("__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__warningregistry__"):
-            if name in original:
-                self[name] = original[name]
-        self.given = {}
-
-    def __missing__(self, name):
-        found = self.original.get(name, _ABSENT)
-        seen = self.seen.get(name)
-        if seen is not None and seen[0] is found:
-            return seen[1]
-        return self._read(name, found)
-
-    def _read(self, name, found):
-        world = self.world
-        path = f"the global {name!r} of {self.original.get('__name__', '?')}"
-        if world.closed:
-            return self["__builtins__"][name] if found is _ABSENT else found
-        if found is _ABSENT:
-            found_outside = self["__builtins__"].get(name, _ABSENT)
-            world.reads.absent_item(self.original, name, path)
-            if found_outside is _ABSENT:
-                raise KeyError(name)
-            if name in ("eval", "exec"):
-                world.reads.refuse(f"it calls {name}, and what that reads cannot be seen")
-                self.preset([*self.original])
-            value = world.value(found_outside, name)
-        else:
-            world.reads.value("item", self.original, name, found, path)
-            value = world.value(found, path)
-        self.seen[name] = found, value
-        return value
-
-    def attribute(self, name):
-        """The retargeted value of a name of the module; KeyError when it has none."""
-        if dict.__contains__(self, name) and name != "__builtins__":
-            return dict.__getitem__(self, name)
-        if name not in self.original:
-            raise KeyError(name)
-        return self.__missing__(name)
-
-    def preset(self, names):
-        """Put names into the dict itself, for code that does not ask `__missing__`."""
-        for name in names:
-            if name in self.original and not dict.__contains__(self, name):
-                self.given[name] = self.__missing__(name)
-                self[name] = self.given[name]
-
-    def get(self, name, default=None):
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-    def __contains__(self, name):
-        return dict.__contains__(self, name) or name in self.original
-
-    def close(self):
-        """Assign in the original globals what copies assigned here."""
-        for name, value in self.items():
-            if name.startswith("__") and name.endswith("__"):
-                self.original.setdefault(name, value)
-            elif self.given.get(name, _ABSENT) is not value:
-                self.original[name] = self.world.settled(value)
-                self.world.reads.refuse(f"it assigns the global {name!r} of {self.original.get('__name__', '?')}")
-        for name in [name for name in self if not (name.startswith("__") and name.endswith("__"))]:
-            del self[name]
-        self.seen.clear()
-
-
-class ModuleProxy:
-    """A module whose attributes are retargeted, and noted if it is the user's. Assignments go to the module."""
-
-    __slots__ = ("_world", "_module")
-
-    def __init__(self, world, module):
-        object.__setattr__(self, "_world", world)
-        object.__setattr__(self, "_module", module)
-
-    @property
-    def __class__(self):
-        return types.ModuleType
-
-    def __getattr__(self, name):
-        world, module = self._world, self._module
-        names = world.globals_of(vars(module))
-        if name.startswith("__") and name.endswith("__"):
-            return getattr(module, name)
-        if names is None:
-            return world.value(getattr(module, name), f"{module.__name__}.{name}")
-        try:
-            return names.attribute(name)
-        except KeyError:
-            path = f"{module.__name__}.{name}"
-            world.reads.absent_item(names.original, name, path)
-            found = getattr(module, name)  # by the module's own __getattr__
-            world.reads.value("attribute", module, name, found, path)
-            return world.value(found, path)
-
-    def __setattr__(self, name, value):
-        setattr(self._module, name, self._world.settled(value))
-        self._world.reads.refuse(f"it assigns {self._module.__name__}.{name}")
-
-    def __dir__(self):
-        return dir(self._module)
-
-    def __repr__(self):
-        return repr(self._module)
 
 
 _HANDLERS = {

@@ -5,32 +5,24 @@ order ends with the original classes, after `object`: `isinstance` with an origi
 The twin of an instance shares the instance's `__dict__`: an assignment is seen by both, and each attribute that f reads is
 noted, one by one. Instances made inside f are instances of the twin; `release` turns them into instances of the original.
 
-Only plain classes have twins: no slots, no metaclass but `type` and `ABCMeta`, no `__getattribute__` or `__init_subclass__` of
-their own. The others run as they are, watched. Read next: `retarget.py`.
+Which classes have twins is said in `layouts.py`. The others run as they are, watched. Read next: `retarget.py`.
 """
 
 from __future__ import annotations
 
-import abc
 import functools
 import sys
 import types
 
-import numpy as np
-
+from .layouts import FIELDS, IN_DICT, IN_SLOTS, IN_TUPLE, METACLASSES, copy_slots, layout_of, own_slots, slots_of, turned_into
 from .library import is_library_class
 from .tracer import Tracer
-from .watch import watch
+from .twin_hooks import COMPUTED, instance_reader, meta_members
+from .watch import NEVER_DECIDES, watch
 
 _ABSENT = object()
 _SKIPPED = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slots__"))
 _BY_CALLING_THE_CLASS = ("__init__", "__new__", "__post_init__")
-_WITHOUT_PART = frozenset(
-    ("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__del__", "__doc__", "__init_subclass__", "__class_getitem__"))
-
-
-class _Plain:
-    """What a plain class adds to object: a dict and weak references."""
 
 
 class Twins:
@@ -40,31 +32,39 @@ class Twins:
         self.world = world
         self.classes = {}  # id of a twin class -> (twin, original)
         self.instances = {}  # id of a twin instance -> original
+        self.slotted = []  # (original, twin, the twin's slots at first) of instances with slots
+        self.layouts = {}  # class -> its layout
         self.unfinished = {}  # id of a class whose twin is being made -> cells that wait for it
-        self.answers = {}  # (id of the original, attribute) -> (what was found, its retargeted value)
+        self.answers = {}  # (id of the twin instance or the original class, attribute) -> (what was found, its retargeted value)
         self.constructed = set()  # ids of twin classes that were called
         self.metaclasses = None
 
     # -- classes
 
+    def layout(self, cls):
+        """How a class keeps its instances' attributes; None when it can have no twin."""
+        if cls not in self.layouts:
+            self.layouts[cls] = None if is_library_class(cls) else layout_of(cls)
+        return self.layouts[cls]
+
     def of_class(self, cls, path):
         """The twin of a class, or the class itself, watched, when it cannot have one."""
         world = self.world
-        if is_library_class(cls):
-            return world.as_it_is(cls, path)
-        if not _can_have_twin(cls):
+        if self.layout(cls) is None:
             return world.as_it_is(cls, path)
         waiting = self.unfinished[id(cls)] = []
         members, later = {"__original__": cls}, {}
+        if own_slots(cls) is not None:
+            members["__slots__"] = own_slots(cls)
         for name, found in vars(cls).items():
-            if name in _SKIPPED:
+            if name in _SKIPPED or type(found) is types.MemberDescriptorType:
                 continue
             new = self._member(cls, name, found, f"{path}.{name}")
             (members if new is not found or not hasattr(found, "__set_name__") else later)[name] = new
         bases = tuple([world.value(base, base.__name__) for base in cls.__bases__])
         if self.metaclasses is None:
-            self.metaclasses = _metaclasses(self)
-            self.read_instance = _instance_reader(self)
+            self.metaclasses = {meta: type(meta.__name__, (meta,), meta_members(self, meta)) for meta in METACLASSES}
+            self.read_instance = instance_reader(self)
         if not any(id(base) in self.classes for base in bases):
             members["__getattribute__"] = self.read_instance
         twin = self.metaclasses[type(cls)](cls.__name__, bases, members)
@@ -90,6 +90,13 @@ class Twins:
             return property(*parts, found.__doc__)
         if kind is functools.cached_property:
             return functools.cached_property(self._copy(found.func, path))
+        if kind is functools.partialmethod:
+            args, keywords = world.value(found.args, path), world.value(found.keywords, path)
+            return functools.partialmethod(self._copy(found.func, path), *args, **keywords)
+        if kind is functools.singledispatchmethod:
+            new = functools.singledispatchmethod(self._copy(found.func, path))
+            new.dispatcher = world.value(found.dispatcher, path)
+            return new
         return found
 
     def _copy(self, function, path):
@@ -101,6 +108,11 @@ class Twins:
     def _enter(self, cls, name, member):
         """Enter a class's member as read, with the functions in it."""
         reads, path = self.world.reads, f"{cls.__name__}.{name}"
+        if not isinstance(member, (types.FunctionType, classmethod, staticmethod, property)):
+            holder = next(base for base in cls.__mro__ if name in vars(base))
+            reads.value("member", holder, name, member, path)
+            watch(reads, member, path)
+            return
         function = getattr(member, "__func__", member)
         reads.value("function" if isinstance(member, classmethod) else "attribute", cls, name, function, path)
         for part in (member.fget, member.fset) if isinstance(member, property) else (function,):
@@ -108,11 +120,11 @@ class Twins:
                 reads.function(part, path)
 
     def _enter_unseen(self, cls):
-        """Enter, as read, what no lookup by name shows: special methods, and what functions with `super()` reach in the classes behind theirs."""
+        """Enter, as read, what no lookup by name shows: special methods, and what functions with `super()` reach behind their class."""
         users = [base for base in cls.__mro__ if not is_library_class(base)]
         for name in {name for base in users for name in vars(base) if name[:2] == "__" and name[-2:] == "__"}:
             member = _member_of(cls, name)
-            if type(member) is types.FunctionType and name not in _BY_CALLING_THE_CLASS and name not in _WITHOUT_PART:
+            if type(member) is types.FunctionType and name not in _BY_CALLING_THE_CLASS and name not in NEVER_DECIDES:
                 self._enter(cls, name, member)
         for place, base in enumerate(users[:-1]):
             for member in vars(base).values():
@@ -172,43 +184,45 @@ class Twins:
         cls = self.classes[id(twin)][1]
         key = (id(cls), name, "inherited")
         if key in self.answers:
-            return found if self.answers[key] is _COMPUTED else self.read_class(twin, name, found)
+            return found if self.answers[key] is COMPUTED else self.read_class(twin, name, found)
         member = _member_of(cls, name)
         if not hasattr(member, "__get__"):
             self.answers[key] = None
             return self.read_class(twin, name, found)
-        self.answers[key] = _COMPUTED
-        if member is not None:
+        self.answers[key] = COMPUTED
+        if member is not None and not isinstance(member, FIELDS):
             self._enter(cls, name, member)
         return found
 
     # -- instances
 
     def can_stand_in_for(self, value):
-        """Whether an object can have a twin."""
-        cls = type(value)
-        return not is_library_class(cls) and _can_have_twin(cls) and type(self.world.value(cls, cls.__name__)) is not type(cls)
+        """Whether an object can have a twin that reads as it does."""
+        return self.layout(type(value)) in (IN_DICT, IN_SLOTS)
 
     def of_instance(self, value, path):
         """The twin of an object, which shares its attributes."""
         cls = type(value)
         twin = object.__new__(self.world.value(cls, cls.__name__))
-        object.__setattr__(twin, "__dict__", vars(value))
+        if self.layout(cls) == IN_SLOTS:
+            copy_slots(value, twin)
+            self.slotted.append((value, twin, _slot_values(twin)))
+        else:
+            object.__setattr__(twin, "__dict__", vars(value))
         self.instances[id(twin)] = value
         self.world.reads.add("type", value, None, "is", cls, f"the type of {path}")
         return self.world._learn(value, twin)
 
+    def of_named_tuple(self, value, items):
+        """A named tuple with other items, and retargeted methods where its class has any."""
+        cls = type(value)
+        return tuple.__new__(self.world.value(cls, cls.__name__) if self.layout(cls) == IN_TUPLE else cls, items)
+
     def read_attribute(self, twin, name, found):
         """The retargeted value of an attribute of an existing object, noted."""
         value = self.instances[id(twin)]
-        key = (id(value), name)
-        answer = self.answers.get(key)
-        if answer is not None:
-            if answer[0] is found:
-                return answer[1]
-            if answer[0] is _COMPUTED:
-                return found
-        cls, names = type(value), vars(value)
+        key = (id(twin), name)
+        cls, names = type(value), getattr(value, "__dict__", _NOTHING)
         path = f"{cls.__name__}.{name}"
         world, reads = self.world, self.world.reads
         if name[:2] == "__" and name[-2:] == "__" and name not in names:
@@ -216,19 +230,25 @@ class Twins:
                 watch(reads, names, f"the attributes of a {cls.__name__}")
             return found
         member = _member_of(cls, name)
-        if member is not None and hasattr(type(member), "__set__"):  # a property: its code has just run, retargeted
+        if type(member) is types.MemberDescriptorType:
+            reads.value("attribute", value, name, found, path)
+        elif member is not None and hasattr(type(member), "__set__"):  # a property: its code has just run, retargeted
             self._enter(cls, name, member)
-            if type(member) is not property:
-                watch(reads, member, path)
-            self.answers[key] = _COMPUTED, None
+            self.answers[key] = COMPUTED, None
             return found
-        if name in names:
+        elif name in names:
             reads.value("attribute", value, name, names[name], path)
         elif type(found) is types.MethodType and isinstance(member, (types.FunctionType, classmethod)):
             function = getattr(member, "__func__", member)
             reads.value("function", value, name, function, path)
             reads.function(function, path)
-            self.answers[key] = _COMPUTED, None
+            self.answers[key] = COMPUTED, None
+            return found
+        elif isinstance(member, (functools.partialmethod, functools.singledispatchmethod)):
+            self._enter(cls, name, member)
+            if names is not _NOTHING:
+                reads.absent_item(names, name, path)
+            self.answers[key] = COMPUTED, None
             return found
         elif isinstance(member, staticmethod):
             reads.value("attribute", value, name, member.__func__, path)
@@ -246,7 +266,7 @@ class Twins:
         value = self.instances.get(id(twin))
         if value is not None:
             path = f"{type(value).__name__}.{name}"
-            if hasattr(type(value), "__getattr__"):
+            if hasattr(type(value), "__getattr__") and hasattr(value, "__dict__"):
                 self.world.reads.absent_item(vars(value), name, path)
             else:
                 self.world.reads.absent_attribute(value, name, path)
@@ -263,35 +283,65 @@ class Twins:
             for item in value.values():
                 self.adopt(item)
         elif hasattr(kind, "__dataclass_fields__"):
-            for item in getattr(value, "__dict__", {}).values():
-                self.adopt(item)
-            if not is_library_class(kind) and id(kind) not in self.classes and _can_have_twin(kind):
+            for name in kind.__dataclass_fields__:
+                self.adopt(getattr(value, name, None))
+            if self.layout(kind) == IN_DICT and id(kind) not in self.classes:
                 object.__setattr__(value, "__class__", self.world.value(kind, kind.__name__))
+
+    def original_class(self, cls):
+        """The original of a twin; any other class itself."""
+        known = self.classes.get(id(cls))
+        return cls if known is None else known[1]
 
     def release(self, value):
         """The original of a twin; an instance made by f becomes an instance of the original class."""
         original = self.instances.get(id(value))
         if original is not None:
             return original
-        known = self.classes.get(id(type(value)))
-        if known is None:
+        cls = self.original_class(type(value))
+        if cls is type(value):
             return value
-        attributes = object.__getattribute__(value, "__dict__")
-        object.__setattr__(value, "__class__", known[1])
-        for name, found in attributes.items():
-            attributes[name] = self.world.release(found)
-        return value
+        new = turned_into(value, cls)
+        self.world.originals[id(value)] = value, new
+        release = self.world.release
+        if self.layout(cls) == IN_SLOTS:
+            slots = slots_of(cls)
+            for name, found in _slot_values(new).items():
+                slots[name].__set__(new, release(found))
+        else:
+            attributes = vars(new)
+            for name, found in attributes.items():
+                attributes[name] = release(found)
+        return new
 
     def close(self):
-        """Let no tracer and no twin stay in the attributes of existing objects."""
+        """Let no tracer and no twin stay in the attributes of existing objects; give them what f put into the slots of their twins."""
+        settled, refuse = self.world.settled, self.world.reads.refuse
+        for value, twin, given in self.slotted:
+            slots = slots_of(type(value))
+            for name, found in _slot_values(twin).items():
+                if found is not given.get(name, _ABSENT):
+                    slots[name].__set__(value, settled(found))
+                    refuse(f"it assigns {type(value).__name__}.{name}")
         for value in self.instances.values():
-            names = vars(value)
+            names = getattr(value, "__dict__", _NOTHING)
             for name, found in names.items():
-                settled = self.world.settled(found)
-                if settled is not found and (type(found) is Tracer or id(type(found)) in self.classes or id(found) in self.world.originals):
-                    names[name] = settled
-                    self.world.reads.refuse(f"it assigns {type(value).__name__}.{name}, which a kept trace would not do again")
+                if type(found) is Tracer or id(type(found)) in self.classes or id(found) in self.world.originals:
+                    names[name] = settled(found)
+                    refuse(f"it assigns {type(value).__name__}.{name}, which a kept trace would not do again")
         self.instances.clear()
+        self.answers.clear()
+
+
+def _slot_values(value):
+    """name -> what a slot holds, of the slots that hold something."""
+    found = {}
+    for name, slot in slots_of(type(value)).items():
+        try:
+            found[name] = slot.__get__(value)
+        except AttributeError:
+            pass
+    return found
 
 
 def _member_of(cls, name):
@@ -299,87 +349,4 @@ def _member_of(cls, name):
     return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
-_COMPUTED = object()  # an attribute that is made anew at each read: a bound method, a property's value
-
-
-def _can_have_twin(cls):
-    if type(cls) not in (type, abc.ABCMeta):
-        return False
-    if (cls.__basicsize__, cls.__itemsize__, bool(cls.__dictoffset__)) != (_Plain.__basicsize__, 0, True):
-        return False
-    if cls.__getattribute__ is not object.__getattribute__ or "__init_subclass__" in _members_of_users_classes(cls):
-        return False
-    seen_library = False
-    for base in cls.__mro__:  # a library class between two user classes would change places
-        if is_library_class(base):
-            seen_library = seen_library or base.__module__ not in ("builtins", "abc", "typing")
-        elif seen_library:
-            return False
-    return True
-
-
-def _members_of_users_classes(cls):
-    return {name for base in cls.__mro__ if not is_library_class(base) for name in vars(base)}
-
-
-def _instance_reader(twins):
-    """`__getattribute__` of twins."""
-    plain = object.__getattribute__
-    instances = twins.instances
-
-    def __getattribute__(self, name):
-        try:
-            found = plain(self, name)
-        except AttributeError:
-            twins.no_attribute(self, name)
-            raise
-        if id(self) in instances:
-            return twins.read_attribute(self, name, found)
-        if name[:2] == "__" or name in plain(self, "__dict__"):
-            return found
-        return twins.read_inherited(type(self), name, found)
-
-    return __getattribute__
-
-
-def _metaclasses(twins):
-    """The metaclasses of twins, by the metaclass of the original."""
-    def members(meta):
-        def mro(cls):
-            usual = meta.mro(cls)
-            original = cls.__dict__["__original__"]
-            return [*usual, *[base for base in original.__mro__ if all(base is not other for other in usual)]]  # a twin is equal to its original
-
-        def __getattribute__(cls, name):
-            found = meta.__getattribute__(cls, name)
-            return twins.read_class(cls, name, found) if id(cls) in twins.classes else found
-
-        def __call__(cls, *args, **kwargs):
-            if id(cls) in twins.classes:
-                twins.enter_construction(cls)
-            return meta.__call__(cls, *args, **kwargs)
-
-        def __setattr__(cls, name, value):
-            meta.__setattr__(cls, name, value)
-            if id(cls) in twins.classes and not name.startswith("_abc"):
-                original = cls.__dict__["__original__"]
-                setattr(original, name, twins.world.settled(value))
-                twins.world.reads.refuse(f"it assigns {original.__name__}.{name}")
-
-        def __instancecheck__(cls, value):
-            return isinstance(value, cls.__dict__["__original__"])
-
-        def __subclasscheck__(cls, other):
-            return issubclass(other, cls.__dict__["__original__"])
-
-        def __eq__(cls, other):
-            return cls is other or other is cls.__dict__["__original__"]
-
-        def __hash__(cls):
-            return hash(cls.__dict__["__original__"])
-
-        return {function.__name__: function for function in (mro, __call__, __getattribute__, __setattr__, __instancecheck__, __subclasscheck__, __eq__, __hash__)}
-
-    return {meta: type(meta.__name__, (meta,), members(meta)) for meta in (type, abc.ABCMeta)}
-
-
+_NOTHING = types.MappingProxyType({})  # the dict of an object that has none

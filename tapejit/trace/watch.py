@@ -26,8 +26,14 @@ from .contents import FIXED, PLAIN
 from .library import is_library, is_library_class
 from .tracer import Tracer
 
+# Members of classes that no computation depends on.
+NEVER_DECIDES = frozenset(
+    "__dict__ __weakref__ __doc__ __module__ __qualname__ __repr__ __str__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __del__ "
+    "__init_subclass__ __class_getitem__ _abc_impl".split())
+
 _LISTS = (list, collections.deque, set, frozenset)
-_WITHOUT_PART = FIXED + (logging.Logger, type(threading.Lock()), type(threading.RLock()), property, staticmethod, classmethod, types.MappingProxyType)
+_WITHOUT_PART = FIXED + (
+    logging.Logger, type(threading.Lock()), type(threading.RLock()), property, staticmethod, classmethod, types.MappingProxyType)
 
 
 def watch(reads, value, path):
@@ -36,7 +42,8 @@ def watch(reads, value, path):
     if kind is Tracer or kind in PLAIN or isinstance(value, np.generic) or not reads.first(value):
         return value
     if id(value) in IMPURE:
-        reads.refuse(f"it uses {IMPURE[id(value)]} ({path}), which answers differently each time: call it outside and pass the result as an argument")
+        reads.refuse(f"it uses {IMPURE[id(value)]} ({path}), which answers differently each time: call it outside and pass the result "
+                     "as an argument")
     elif kind is types.FunctionType:
         _function(reads, value, path)
     elif kind is types.MethodType:
@@ -77,7 +84,9 @@ def watch(reads, value, path):
 def opaque(value):
     """Why nothing can be known about an object, or None when it has no state of its own or shows it."""
     kind = type(value)
-    if isinstance(value, _WITHOUT_PART) or hasattr(value, "__wrapped__") or _shows_its_state(value) or value is sys.stdout or value is sys.stderr:
+    if isinstance(value, _WITHOUT_PART) or value is sys.stdout or value is sys.stderr:
+        return None
+    if hasattr(value, "__wrapped__") or _shows_its_state(value):
         return None
     return f"a {kind.__module__}.{kind.__qualname__}, which tapejit cannot look into"
 
@@ -170,7 +179,7 @@ def _class(reads, cls, path):
         if is_library_class(base):
             continue
         for name, found in vars(base).items():
-            if name in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "_abc_impl"):
+            if name in NEVER_DECIDES:
                 continue
             function = found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
             if isinstance(found, property):

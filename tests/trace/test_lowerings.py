@@ -8,9 +8,11 @@ import warnings
 import numpy as np
 import pytest
 
+from tapejit.kernel import compile_tape
 from tapejit.passes import forward, reverse, simplify
 from tapejit.tape import interpret
 from tapejit.tape.interpret import values_of
+from tapejit.tape.types import DTYPE_OF_NAME
 from tapejit.tape.verify import verify_tape
 from tapejit.trace import Trace, Tracer
 from tapejit.trace.lowerings import STAND_INS
@@ -34,7 +36,7 @@ class Retargeted:
 
 
 def leaves(value):
-    if type(value) in (tuple, list):
+    if isinstance(value, (tuple, list)) and type(value) is not Tracer:
         return [leaf for item in value for leaf in leaves(item)]
     return [value]
 
@@ -98,13 +100,31 @@ def agrees(case, values):
     return tape, ids
 
 
+def known_to_numpy(case):
+    """Whether the installed NumPy, if it is not the newest that the table was written for, has what the expression uses."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.4.0":
+        return True
+    try:
+        evaluated(case, chosen(case))
+    except (AttributeError, TypeError):
+        return False
+    return True
+
+
+CASES = [case for case in CASES if known_to_numpy(case)]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_replay(case):
-    """The value is NumPy's, and the tape gives NumPy's value at other inputs too."""
+    """The value is NumPy's, and the tape gives NumPy's value at other inputs too, interpreted and compiled."""
     tape, ids = agrees(case, chosen(case))
     other = chosen(case, seed=1)
     expected = [leaf for leaf, id in zip(evaluated(case, other), ids) if id is not None]
     assert_same(interpret(tape, list(other.values())), expected, case)
+    program = compile_tape(simplify(tape).tape)
+    outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+    program.run([np.array(value) for value in other.values()], outputs)
+    assert_same(outputs, expected, case)
 
 
 @pytest.mark.parametrize("form", ["float32", "integers", "strided", "Fortran order", "Python floats"])

@@ -38,13 +38,17 @@ def gradient(function, value):
 # --- views -----------------------------------------------------------------------------------------------------------
 
 VIEWS = """
-np.reshape(y, (4, 3)); y.reshape(12); np.ravel(y); np.transpose(y); y.T; np.swapaxes(y, 0, 1); np.moveaxis(y, 0, 1); np.rollaxis(y, 1); np.expand_dims(y, 1); np.squeeze(y[:, None])
-np.atleast_2d(y); np.atleast_3d(y); np.atleast_1d(y); np.flip(y); np.flip(y, 1); np.flipud(y); np.fliplr(y); np.rot90(y); np.rot90(y, 2); np.split(y, 3)[1]; np.hsplit(y, 2)[0]; np.array_split(y, 2)[1]
-np.vsplit(y, 3)[0]; np.dsplit(y[:, :, None], 1)[0]; np.unstack(y)[1]; np.real(y); np.matrix_transpose(y); y.T.ravel('F'); np.reshape(y.T, 12, order='F'); np.einsum('ij->ji', y); y[1:, ::-1].T; np.atleast_3d(y[0])
-np.ravel(y.T, 'K'); np.broadcast_arrays(y, y[:1])[0]; np.permute_dims(y); np.reshape(y[:, :2], (3, 2, 1)); np.expand_dims(y[::-1, 1:], (0, 3)); y.squeeze(); np.meshgrid(y[0], copy=False)[0]
+np.reshape(y, (4, 3)); y.reshape(12); np.ravel(y); np.transpose(y); y.T; np.swapaxes(y, 0, 1); np.moveaxis(y, 0, 1); np.rollaxis(y, 1)
+np.expand_dims(y, 1); np.squeeze(y[:, None]); np.atleast_2d(y); np.atleast_3d(y); np.atleast_1d(y); np.flip(y); np.flip(y, 1)
+np.flipud(y); np.fliplr(y); np.rot90(y); np.rot90(y, 2); np.split(y, 3)[1]; np.hsplit(y, 2)[0]; np.array_split(y, 2)[1]
+np.vsplit(y, 3)[0]; np.dsplit(y[:, :, None], 1)[0]; np.unstack(y)[1]; np.real(y); np.matrix_transpose(y); y.T.ravel('F')
+np.reshape(y.T, 12, order='F'); np.einsum('ij->ji', y); y[1:, ::-1].T; np.atleast_3d(y[0]); np.ravel(y.T, 'K')
+np.broadcast_arrays(y, y[:1])[0]; np.permute_dims(y); np.reshape(y[:, :2], (3, 2, 1)); np.expand_dims(y[::-1, 1:], (0, 3)); y.squeeze()
+np.meshgrid(y[0], copy=False)[0]
 """.replace("\n", "; ").strip("; ").split("; ")
-COPIES = ["np.reshape(y.T, 12)", "y.flatten()", "np.copy(y)", "np.tile(y, 1)", "np.roll(y, 0)", "np.pad(y, 0, 'edge')", "np.repeat(y, 1)", "np.concatenate([y])", "np.ravel(y, 'F')",
-          "y[[0, 1]]", "np.delete(y, [], axis=0)", "np.clip(y, None, None)" if False else "np.clip(y, -1e9, 1e9)", "np.triu(y)", "np.pad(y, 0)", "np.sort(y)", "np.cumprod(y[:1], axis=0)"]
+COPIES = ["np.reshape(y.T, 12)", "y.flatten()", "np.copy(y)", "np.tile(y, 1)", "np.roll(y, 0)", "np.pad(y, 0, 'edge')", "np.repeat(y, 1)",
+          "np.concatenate([y])", "np.ravel(y, 'F')", "y[[0, 1]]", "np.delete(y, [], axis=0)", "np.clip(y, -1e9, 1e9)", "np.triu(y)",
+          "np.pad(y, 0)", "np.sort(y)", "np.cumprod(y[:1], axis=0)"]
 
 
 def write_both_ways(view, x, s):
@@ -56,7 +60,7 @@ def write_both_ways(view, x, s):
     return np.concatenate([np.ravel(y), np.ravel(v), np.ravel(w)])
 
 
-@pytest.mark.parametrize("view", VIEWS + COPIES)
+@pytest.mark.parametrize("view", [view for view in VIEWS + COPIES if hasattr(np, "unstack") or "unstack" not in view])
 def test_writes_through_views_and_copies_mean_what_they_mean_in_numpy(view):
     x, s = np.arange(12.0).reshape(3, 4), np.float64(0.5)
     trace, result = record(lambda x, s: write_both_ways(view, x, s), x, s)
@@ -120,7 +124,8 @@ def test_ties_share_the_derivative_of_extremes():
 def test_order_is_found_anew_in_a_replay():
     x, y = np.array([3.0, 1.0, 2.0]), np.array([1.0, 5.0, -2.0])
     for function in (np.sort, np.argsort, np.median, np.argmax, lambda x: np.quantile(x, 0.3), lambda x: x[np.argmax(x)],
-                     lambda x: np.interp(x, [-3.0, 0.0, 9.0], x), lambda x: np.searchsorted(np.sort(x), 1.5), np.nanmax, lambda x: np.partition(x, 1)[1]):
+                     lambda x: np.interp(x, [-3.0, 0.0, 9.0], x), lambda x: np.searchsorted(np.sort(x), 1.5), np.nanmax,
+                     lambda x: np.partition(x, 1)[1]):
         trace, _ = record(function, x)
         np.testing.assert_allclose(replay(trace, y), function(y))
 
@@ -155,14 +160,23 @@ def test_piecewise_of_other_functions_sees_the_elements_of_its_condition():
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS = """
-np.sum(x, axis=2); np.mean(x, (0, 0)); np.max(x[:0]); np.reshape(x, 5); np.transpose(x, (0, 0)); np.squeeze(x, 0); np.concatenate([x, x[0]]); np.concatenate([]); np.stack([x, x[0]]); np.dot(x, x)
-x @ x; np.einsum('ij,jk', x, x); np.einsum('ijk', x); np.tensordot(x, x, 1); np.take(x, 9); np.take(x, 0, axis=3); np.repeat(x, -1); np.repeat(x, [1, 2], axis=1); np.split(x, 2, axis=1); np.pad(x, 1, 'nonsense')
-np.pad(x, 1.5); np.diag(x[None]); np.diagonal(x, axis1=0, axis2=0); np.cumsum(x, axis=5); np.sort(x, axis=2); np.argmax(x, axis=2); np.argmax(x[:0]); np.select([x > 0], [x, x]); np.piecewise(x, [x > 0], [1, 2, 3])
-np.choose([5], [x, x]); np.bincount(x[0]); np.bincount([-1]); np.insert(x, 99, 1.0); np.delete(x, 99); np.delete(x, 9, axis=1); np.roll(x, 1, axis=3); np.rot90(x[0]); np.cross(x[0, :1], x[0, :1]); np.gradient(x, 1, 2, 3); np.gradient(x[:1], axis=0)
-np.average(x, weights=x[0, :2]); np.moveaxis(x, 5, 0); np.swapaxes(x, 0, 2); np.expand_dims(x, 7); np.broadcast_to(x, (2, 2)); np.linalg.norm(x, 'nonsense'); np.quantile(x, 1.5); np.quantile(x, 0.5, method='nonsense'); np.take_along_axis(x, x[0], 0)
-np.linspace(x, x, -1); np.geomspace(x * 0, 1.0); np.partition(x, 9); np.searchsorted(x, x); np.vander(x); np.trapezoid(x, x[0, [0, 1, 2, 0]]); np.var(x, ddof=1, correction=1); np.where(x, x); np.interp(x, x, x); np.sum(x, axis=0, out=x[0] * 1.0) + np.sum(x, axis=0, out=x[:, 0] * 1.0)
-np.resize(x, (-1, 2)); np.tile(x, -1); np.meshgrid(x, indexing='nonsense'); np.put(x.copy(), 99, 1.0); np.copyto(x.copy(), 1j); np.fill_diagonal(x[0].copy(), 1.0); np.cumulative_sum(x); np.trace(x[0]); np.ptp(x, axis=2); np.median(x, axis=2); np.kron(x) ; np.unwrap(x, axis=4)
-np.average(x, weights=x * 0); np.linalg.matrix_power(x, 2); np.linalg.multi_dot([x]); np.vecdot(x, x[:, :2]); np.matvec(x, x[:, :2]); np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(x[0], x[0], 'nonsense'); np.array_split(x, 0); np.hsplit(x, 2); np.dsplit(x, 1)
+np.sum(x, axis=2); np.mean(x, (0, 0)); np.max(x[:0]); np.reshape(x, 5); np.transpose(x, (0, 0)); np.squeeze(x, 0)
+np.concatenate([x, x[0]]); np.concatenate([]); np.stack([x, x[0]]); np.dot(x, x); x @ x; np.einsum('ij,jk', x, x); np.einsum('ijk', x)
+np.tensordot(x, x, 1); np.take(x, 9); np.take(x, 0, axis=3); np.repeat(x, -1); np.repeat(x, [1, 2], axis=1); np.split(x, 2, axis=1)
+np.pad(x, 1, 'nonsense'); np.pad(x, 1.5); np.diag(x[None]); np.diagonal(x, axis1=0, axis2=0); np.cumsum(x, axis=5); np.sort(x, axis=2)
+np.argmax(x, axis=2); np.argmax(x[:0]); np.select([x > 0], [x, x]); np.piecewise(x, [x > 0], [1, 2, 3]); np.choose([5], [x, x])
+np.bincount(x[0]); np.bincount([-1]); np.insert(x, 99, 1.0); np.delete(x, 99); np.delete(x, 9, axis=1); np.roll(x, 1, axis=3)
+np.rot90(x[0]); np.cross(x[0, :1], x[0, :1]); np.gradient(x, 1, 2, 3); np.gradient(x[:1], axis=0); np.average(x, weights=x[0, :2])
+np.moveaxis(x, 5, 0); np.swapaxes(x, 0, 2); np.expand_dims(x, 7); np.broadcast_to(x, (2, 2)); np.linalg.norm(x, 'nonsense')
+np.quantile(x, 1.5); np.quantile(x, 0.5, method='nonsense'); np.take_along_axis(x, x[0], 0); np.linspace(x, x, -1)
+np.geomspace(x * 0, 1.0); np.partition(x, 9); np.searchsorted(x, x); np.vander(x); np.trapezoid(x, x[0, [0, 1, 2, 0]])
+np.var(x, ddof=1, correction=1); np.where(x, x); np.interp(x, x, x)
+np.sum(x, axis=0, out=x[0] * 1.0) + np.sum(x, axis=0, out=x[:, 0] * 1.0); np.resize(x, (-1, 2)); np.tile(x, -1)
+np.meshgrid(x, indexing='nonsense'); np.put(x.copy(), 99, 1.0); np.copyto(x.copy(), 1j); np.fill_diagonal(x[0].copy(), 1.0)
+np.cumulative_sum(x); np.trace(x[0]); np.ptp(x, axis=2); np.median(x, axis=2); np.kron(x); np.unwrap(x, axis=4)
+np.average(x, weights=x * 0); np.linalg.matrix_power(x, 2); np.linalg.multi_dot([x]); np.vecdot(x, x[:, :2]); np.matvec(x, x[:, :2])
+np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(x[0], x[0], 'nonsense'); np.array_split(x, 0)
+np.hsplit(x, 2); np.dsplit(x, 1)
 """.replace("\n", "; ").strip("; ").split("; ")
 
 
@@ -174,11 +188,12 @@ def test_numpy_raises_its_own_errors(case):
         eval(case, {"np": np, "x": x})
     with pytest.raises(Exception) as found:
         record(lambda x: eval(case, {"np": np, "x": x}), x)
-    assert issubclass(found.type, expected.type) or issubclass(expected.type, found.type) and found.type is not Exception, (found.value, expected.value)
+    related = issubclass(found.type, expected.type) or issubclass(expected.type, found.type) and found.type is not Exception
+    assert related, (found.value, expected.value)
 
 
 def test_what_is_not_traced_says_so_and_what_to_do():
-    with pytest.raises(UnsupportedError, match=r"numpy\.linalg\.norm of a matrix|np\.linalg\.norm of a matrix.*use ord='fro'"):
+    with pytest.raises(UnsupportedError, match=r"np\.linalg\.norm of a traced matrix with ord=2 needs.*use ord='fro'"):
         record(lambda x: np.linalg.norm(x, 2), np.eye(2))
     with pytest.raises(UnsupportedError, match="weights"):
         record(lambda x: np.quantile(x, 0.5, weights=np.ones(3), method="inverted_cdf"), np.arange(3.0))
@@ -189,10 +204,11 @@ def test_what_is_not_traced_says_so_and_what_to_do():
 # --- new arrays ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda np_: np_[np.zeros](3), lambda np_: np_[np.empty](3) , lambda np_: np_[np.ones](3), lambda np_: np_[np.full](3, 2.0),
-                                  lambda np_: np_[np.arange](3.0), lambda np_: np_[np.linspace](0, 1, 3), lambda np_: np_[np.array]([1.0, 2.0, 3.0]),
-                                  lambda np_: np_[np.eye](3)[0], lambda np_: np_[np.identity](3)[:, 1], lambda np_: np_[np.zeros_like](np.ones(3)),
-                                  lambda np_: np_[np.array](np.arange(3.0)), lambda np_: np_[np.asarray]([0, 1.5, 2])])
+@pytest.mark.parametrize("make", [
+    lambda made: made[np.zeros](3), lambda made: made[np.empty](3), lambda made: made[np.ones](3), lambda made: made[np.full](3, 2.0),
+    lambda made: made[np.arange](3.0), lambda made: made[np.linspace](0, 1, 3), lambda made: made[np.array]([1.0, 2.0, 3.0]),
+    lambda made: made[np.eye](3)[0], lambda made: made[np.identity](3)[:, 1], lambda made: made[np.zeros_like](np.ones(3)),
+    lambda made: made[np.array](np.arange(3.0)), lambda made: made[np.asarray]([0, 1.5, 2])])
 def test_new_arrays_take_traced_values(make):
     def fill(x, functions):
         r = make(functions)
@@ -217,8 +233,10 @@ def test_creation_outside_a_trace_is_numpys():
 def test_nested_sequences_get_numpys_dtype_and_shape():
     array = CREATION[np.array]
     x, s = np.arange(2.0, dtype=np.float32), np.float32(3.0)
-    for build in (lambda a, x, s: a([x, x]), lambda a, x, s: a([[s, 1], [2, s]]), lambda a, x, s: a([[s, 1.5], x]), lambda a, x, s: a((s, s), dtype=float), lambda a, x, s: a([s], ndmin=3),
-                  lambda a, x, s: a([[[s]], [[1]]]), lambda a, x, s: a([x, [1, 2]], np.float64), lambda a, x, s: a(s), lambda a, x, s: a(x, ndmin=2), lambda a, x, s: a([s, True])):
+    for build in (
+            lambda a, x, s: a([x, x]), lambda a, x, s: a([[s, 1], [2, s]]), lambda a, x, s: a([[s, 1.5], x]),
+            lambda a, x, s: a((s, s), dtype=float), lambda a, x, s: a([s], ndmin=3), lambda a, x, s: a([[[s]], [[1]]]),
+            lambda a, x, s: a([x, [1, 2]], np.float64), lambda a, x, s: a(s), lambda a, x, s: a(x, ndmin=2), lambda a, x, s: a([s, True])):
         expected = build(np.array, x, s)
         trace, result = record(lambda x, s: build(array, x, s), x, s)
         assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
@@ -231,22 +249,22 @@ def test_nested_sequences_get_numpys_dtype_and_shape():
 
 LIST_A = """
 add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp logaddexp2 mod remainder power float_power arctan2 hypot
-negative positive abs absolute fabs reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh
-rad2deg degrees deg2rad radians square sqrt cbrt sinc nan_to_num real imag conj conjugate angle real_if_close clip where astype
-reshape roll array_split split vsplit hsplit dsplit ravel expand_dims squeeze diag diagonal flipud fliplr flip rot90 trace full triu tril swapaxes moveaxis
-rollaxis transpose broadcast_to atleast_1d atleast_2d atleast_3d repeat tile pad concatenate stack vstack hstack dstack column_stack append block array select meshgrid
-sum mean prod var std max min amax amin ptp cumsum cumprod diff ediff1d gradient sort partition linspace logspace geomspace argsort argmax argmin median average
-dot vdot inner outer matmul tensordot einsum kron cross vecdot matvec vecmat trapezoid
-take take_along_axis put put_along_axis choose compress extract delete insert place select piecewise bincount searchsorted digitize nonzero
-floor ceil round rint around fix trunc sign heaviside equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite
-zeros_like ones_like full_like empty_like any all array_equal allclose count_nonzero iscomplexobj isclose
-copyto fill_diagonal
+negative positive abs absolute fabs reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh
+arcsinh arccosh arctanh rad2deg degrees deg2rad radians square sqrt cbrt sinc nan_to_num real imag conj conjugate angle real_if_close
+clip where astype reshape roll array_split split vsplit hsplit dsplit ravel expand_dims squeeze diag diagonal flipud fliplr flip rot90
+trace full triu tril swapaxes moveaxis rollaxis transpose broadcast_to atleast_1d atleast_2d atleast_3d repeat tile pad concatenate
+stack vstack hstack dstack column_stack append block array select meshgrid sum mean prod var std max min amax amin ptp cumsum cumprod
+diff ediff1d gradient sort partition linspace logspace geomspace argsort argmax argmin median average dot vdot inner outer matmul
+tensordot einsum kron cross vecdot matvec vecmat trapezoid take take_along_axis put put_along_axis choose compress extract delete insert
+place select piecewise bincount searchsorted digitize nonzero floor ceil round rint around fix trunc sign heaviside equal not_equal less
+less_equal greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite zeros_like ones_like full_like
+empty_like any all array_equal allclose count_nonzero iscomplexobj isclose copyto fill_diagonal
 """.split()
 
 
 def test_all_of_the_core_list_is_covered():
     missing = set(LIST_A) - set(covered(LIST_A))
-    assert missing == set()
+    assert {name for name in missing if hasattr(np, name)} == set()
 
 
 def test_every_row_that_lowerings_use_exists():

@@ -5,10 +5,10 @@ from that. Adding one is writing its formula in the file of its family; `common.
 `numpy_source.py` takes NumPy's own Python code where that is the formula.
 """
 
-from . import creation, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes
+from . import creation, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes, signals
 from .coverage import covered
 from .creation import CREATION
 from .sequences import STAND_INS  # last: stands in for what the others have registered
 
 __all__ = ["CREATION", "STAND_INS", "covered", "creation", "joining", "linalg", "nondifferentiable", "order", "products", "reductions",
-           "selection", "shapes"]
+           "selection", "shapes", "signals"]

@@ -21,6 +21,11 @@ def given(argument):
     return argument is not NO_VALUE
 
 
+def existing(*names, namespace=np):
+    """The functions of these names that the installed NumPy has: some are younger than NumPy 2.0."""
+    return [getattr(namespace, name) for name in names if hasattr(namespace, name)]
+
+
 def refuse(x, text):
     """Raise the error for a form that is not traced: where it stands, what it is, what to do."""
     where = f"at {x._trace.here()}, " if type(x) is Tracer else ""
@@ -67,7 +72,15 @@ def owned(a):
 
 def stand_in(a):
     """An array with the shape and dtype of `a` and no data: NumPy is asked on it for shapes and errors, at no cost."""
-    return np.broadcast_to(np.zeros((), a.dtype), a.shape)
+    return hollow(a.shape, a.dtype)
+
+
+def hollow(shape, dtype=float):
+    """A read-only array of `shape` whose elements all lie at one place."""
+    return np.ndarray(shape, dtype, _ONE_ELEMENT, 0, (0,) * len(shape))
+
+
+_ONE_ELEMENT = bytes(16)
 
 
 def static(x):

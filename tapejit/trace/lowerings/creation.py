@@ -2,8 +2,7 @@
 
 `CREATION` maps NumPy's function to ours: `tapejit/trace/retarget.py` binds these where user code says `np.zeros`. A new
 array is a tracer of the current trace with a storage of its own, so that traced values can be written into it; outside a
-trace these are NumPy's functions. `numpy_source` binds the same functions in NumPy's own code, where an array that can
-hold no derivative stays a plain one.
+trace these are NumPy's functions. `numpy_source` binds the same functions in NumPy's own code.
 """
 
 import operator
@@ -195,14 +194,6 @@ def _only_traced(created, original):
     return lambda *args, **kwargs: (created if any(map(holds_tracer, args)) else original)(*args, **kwargs)
 
 
-def _only_floating(created, original):
-    """`created` where the new array can hold derivatives, NumPy's own function otherwise (it holds places or counts)."""
-    def either(shape, dtype=float, *args, **kwargs):
-        floating = np.dtype(dtype or float).kind in "fc"
-        return (created if floating else original)(shape, dtype, *args, **kwargs)
-    return either
-
-
 class _ArrayConverter:
     """NumPy's `_array_converter` for arguments among which there are tracers."""
 
@@ -229,5 +220,7 @@ class _ArrayConverter:
 for _function in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.full):
     REPLACED[_function] = _only_traced(CREATION[_function], _function)
 for _function in (np.zeros, np.empty, np.ones):
-    REPLACED[_function] = _only_floating(CREATION[_function], _function)
+    REPLACED[_function] = CREATION[_function]
 REPLACED[np.lib._function_base_impl._array_converter] = _ArrayConverter
+if hasattr(np.lib._arraysetops_impl, "_unique_hash"):  # NumPy 2.3: np.unique by hashing, in C; it falls back to sorting
+    REPLACED[np.lib._arraysetops_impl._unique_hash] = lambda *args, **kwargs: NotImplemented

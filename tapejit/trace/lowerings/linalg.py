@@ -1,12 +1,10 @@
-"""The parts of numpy.linalg that are sums and products, and one-dimensional signal functions built the same way."""
+"""The parts of numpy.linalg that are sums and products: norms and powers."""
 
 import numpy as np
 
-from ...ops import OPS
 from ..tracer import lowering
-from .common import asarray, axes_of, cast, filled, host, refuse, static
+from .common import asarray, axes_of, cast, refuse, static
 from .products import matmul
-from .selection import take
 
 
 def _root_of_sum(squares, axes, keepdims):
@@ -91,57 +89,3 @@ def matrix_power(a, n):
         n //= 2
         a = matmul(a, a) if n else a
     return result
-
-
-# --- one-dimensional signals -----------------------------------------------------------------------------------------
-
-
-@lowering(np.convolve)
-def convolve(a, v, mode="full"):
-    """The outer product with row k moved right by k places, summed: rows one longer than the result, read as if they were not."""
-    a, v = asarray(a), asarray(v)
-    np.convolve(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
-    a, v = np.atleast_1d(a, v)
-    if len(v) > len(a):
-        a, v = v, a
-    n, k = len(a), len(v)
-    products = v[:, None] * a[None, :]
-    rows = OPS["index_set"](filled(products, (k, n + k), 0, products.dtype), products, idx=((0, k, 1), (0, n, 1)))
-    full = rows.reshape(k * (n + k))[:k * (n + k - 1)].reshape(k, n + k - 1).sum(axis=0, dtype=products.dtype)
-    if mode in ("same", 1):
-        return full[(k - 1) // 2:(k - 1) // 2 + n]
-    return full if mode in ("full", 2) else full[k - 1:n]
-
-
-@lowering(np.correlate)
-def correlate(a, v, mode="valid"):
-    a, v = np.atleast_1d(asarray(a), asarray(v))
-    np.correlate(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
-    y = convolve(a, np.conj(v[::-1]), mode)
-    return y
-
-
-@lowering(np.interp)
-def interp(x, xp, fp, left=None, right=None, period=None):
-    """The line of the interval that x falls into; constant outside."""
-    x, xp, fp = asarray(x, np.float64), asarray(xp, np.float64), asarray(fp)
-    fp = cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
-    if period is not None:
-        if period == 0:
-            raise ValueError("period must be a non-zero value")
-        x, xp, left, right = x % abs(period), xp % abs(period), None, None
-        order = np.argsort(xp)
-        xp, fp = xp[order], fp[order]
-        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
-        fp = np.concatenate([fp[-1:], fp, fp[:1]])
-    np.interp(0.0, np.zeros(xp.shape), np.zeros(fp.shape))  # NumPy's errors
-    last = len(xp) - 1
-    place = np.clip(host(np.searchsorted, xp, x, "right") - 1, 0, max(last - 1, 0))
-    y = take(fp, place)
-    if last:
-        slope = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
-        y = y + take(slope, place) * (x - take(xp, place))
-    y = np.where(x < xp[0], fp[0] if left is None else left, y)
-    y = np.where(x == xp[-1], fp[-1], y)
-    y = np.where(x > xp[-1], fp[-1] if right is None else right, y)
-    return np.where(np.isnan(x), x, y)

@@ -9,6 +9,7 @@ import numpy as np
 from ...ops import OPS
 from ..tracer import concrete, lowering
 from .common import asarray, axes_of, cast, deliver, given, host, refuse, static
+from .numpy_source import numpy_source
 from .reductions import mean_
 from .selection import take
 
@@ -174,9 +175,7 @@ def _quantile(function, scale):
         below = take(ordered, lower, -1)
         if dtype.kind in "fc":
             above = take(ordered, np.minimum(lower + 1, last), -1)
-            part = cast(place - lower, dtype)
-            rise = above - below
-            below = np.where(part >= 0.5, above - rise * (1 - part), below + rise * part)  # exact at both ends, as NumPy's
+            below = _between(below, above, cast(place - lower, dtype))
         y = cast(below, dtype)
         q_axes = np.ndim(place)
         if ordered.dtype.kind == "f":
@@ -189,3 +188,63 @@ def _quantile(function, scale):
 
 lowering(np.quantile)(_quantile(np.quantile, 1))
 lowering(np.percentile)(_quantile(np.percentile, 100))
+
+
+def _between(below, above, part):
+    """The point that lies at `part` of the way; exact at both ends, as NumPy's."""
+    rise = above - below
+    return np.where(part >= 0.5, above - rise * (1 - part), below + rise * part)
+
+
+def _nan_quantile(function, scale):
+    """The quantile of each row's numbers: NaN is sorted to the end, and a row's last place is that of its last number."""
+    def lowered(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+        if weights is not None or method != "linear":
+            refuse(a, f"np.{function.__name__} with weights= or another method than 'linear' is not traced")
+        a = asarray(a)
+        dtype = function(np.zeros(1, a.dtype), concrete(q)).dtype  # NumPy's errors for q
+        ordered, shape = _sorted_last(a, axis, keepdims)
+        lead, q = ordered.shape[:-1], cast(asarray(q), dtype)
+        numbers = np.sum(~np.isnan(ordered), axis=-1).reshape(lead + (1,) * q.ndim)
+        place = q / dtype.type(scale) * cast(numbers - 1, dtype)
+        lower = np.maximum(cast(np.floor(place), np.int64), 0)
+        upper = np.minimum(lower + 1, np.maximum(numbers - 1, 0))
+        below, above = (np.take_along_axis(ordered, index.reshape(lead + (-1,)), -1).reshape(place.shape) for index in (lower, upper))
+        y = np.where(numbers == 0, dtype.type(np.nan), _between(below, above, place - cast(lower, dtype)))
+        y = np.moveaxis(y, range(y.ndim - q.ndim, y.ndim), range(q.ndim))
+        return deliver(y.reshape(y.shape[:q.ndim] + shape)[()], out)
+    return lowered
+
+
+nanquantile = lowering(np.nanquantile)(_nan_quantile(np.nanquantile, 1))
+lowering(np.nanpercentile)(_nan_quantile(np.nanpercentile, 100))
+
+
+@lowering(np.nanmedian)
+def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    return nanquantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
+
+
+# --- sets and places -------------------------------------------------------------------------------------------------
+
+for _function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d, np.setdiff1d,
+                  np.setxor1d):
+    lowering(_function)(numpy_source(_function))
+
+
+@lowering(np.isin)
+def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
+    element, test_elements = asarray(element), asarray(test_elements)
+    found = np.any(element[..., None] == test_elements.ravel(), axis=-1)
+    return ~found if invert else found
+
+
+@lowering(np.unravel_index)
+def unravel_index(indices, shape, order="C"):
+    indices, shape = asarray(indices), static(shape)
+    np.unravel_index(concrete(indices), shape, order)  # NumPy's errors
+    places = []
+    for n in reversed(shape) if order == "C" else shape:
+        places.append(indices % n)
+        indices = indices // n
+    return tuple(places[::-1] if order == "C" else places)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import lowering
-from .common import asarray, cast, common_dtype, deliver, stand_in
+from .common import asarray, cast, common_dtype, deliver, existing, stand_in
 from .numpy_source import numpy_source
 
 
@@ -70,7 +70,8 @@ def dot(a, b, out=None):
     a, b = _operands(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return deliver(a * b, out)
-    np.dot(_slim(a, {-1}), _slim(b, {max(b.ndim - 2, 0)}))  # NumPy's error
+    if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
+        np.dot(_slim(a, {-1}), _slim(b, {max(b.ndim - 2, 0)}))  # NumPy's error
     i, j = list(range(a.ndim)), list(range(a.ndim, a.ndim + b.ndim))
     j[max(b.ndim - 2, 0)] = i[-1]
     return deliver(contract(a, i, b, j, i[:-1] + [k for k in j if k != i[-1]]), out)
@@ -89,7 +90,8 @@ def inner(a, b, /):
     a, b = _operands(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
-    np.inner(_slim(a, {-1}), _slim(b, {-1}))  # NumPy's error
+    if a.shape[-1] != b.shape[-1]:
+        np.inner(_slim(a, {-1}), _slim(b, {-1}))  # NumPy's error
     i, j = list(range(a.ndim)), list(range(a.ndim, a.ndim + b.ndim))
     return contract(a, i, b, j[:-1] + i[-1:], i[:-1] + j[:-1])
 
@@ -135,7 +137,10 @@ def linalg_matmul(x1, x2, /):
 def matmul(x1, x2, /, out=None, *, dtype=None):
     """Leading axes broadcast; a vector is a row on the left and a column on the right."""
     a, b = _operands(x1, x2, dtype=dtype)
-    np.matmul(_slim(a, {-1}, last=2), _slim(b, {max(b.ndim - 2, 0)}, last=2))  # NumPy's error
+    if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
+        np.matmul(_slim(a, {-1}, last=2), _slim(b, {max(b.ndim - 2, 0)}, last=2))  # NumPy's error
+    if a.ndim == b.ndim == 2:
+        return deliver(OPS["matmul"](a, b), out)
     if a.ndim == 1 or b.ndim <= 2:
         return deliver(dot(a, b), out)
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -162,9 +167,8 @@ def _vector_product(signature):
 
 vecdot = _vector_product(("i", "i", ""))
 lowering(np.vecdot, np.linalg.vecdot)(vecdot)
-for _name, _signature in (("matvec", ("ij", "j", "i")), ("vecmat", ("i", "ij", "j"))):
-    if hasattr(np, _name):  # NumPy 2.2
-        lowering(getattr(np, _name))(_vector_product(_signature))
+lowering(*existing("matvec"))(_vector_product(("ij", "j", "i")))
+lowering(*existing("vecmat"))(_vector_product(("i", "ij", "j")))
 
 
 @lowering(np.kron)
@@ -196,19 +200,7 @@ def linalg_cross(x1, x2, /, *, axis=-1):
     return cross(x1, x2, axis=axis)
 
 
-@lowering(np.vander)
-def vander(x, N=None, increasing=False):
-    x = asarray(x)
-    np.vander(stand_in(x), N, increasing)  # NumPy's errors
-    n = len(x) if N is None else N
-    columns = [np.ones(x.shape, np.promote_types(x.dtype, int))][:n]
-    while len(columns) < n:
-        columns.append(columns[-1] * x)
-    return np.stack(columns if increasing else columns[::-1], 1) if n else np.zeros((len(x), 0), np.promote_types(x.dtype, int))
-
-
-for _function in (np.polyval, np.linalg.multi_dot):
-    lowering(_function)(numpy_source(_function))
+lowering(np.linalg.multi_dot)(numpy_source(np.linalg.multi_dot))
 
 # --- einsum ----------------------------------------------------------------------------------------------------------
 

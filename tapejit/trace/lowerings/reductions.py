@@ -1,17 +1,19 @@
 """Reductions over axes, running sums and products, differences. Names end in `_` where they would hide a built-in."""
 
+import functools
 import math
 
 import numpy as np
 
 from ...ops import OPS
 from ..tracer import lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, filled, given, masked
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, existing, filled, given, masked
 from .numpy_source import numpy_source
 
 # --- sums ------------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def accumulator(dtype):
     """The dtype in which NumPy adds and multiplies: bool and small integers widen to the platform's integer."""
     return np.add.reduce(np.empty(0, dtype)).dtype
@@ -180,8 +182,8 @@ def _cumulative(function, start):
     return lowered
 
 
-lowering(np.cumulative_sum)(_cumulative(cumsum, 0))
-lowering(np.cumulative_prod)(_cumulative(cumprod, 1))
+lowering(*existing("cumulative_sum"))(_cumulative(cumsum, 0))
+lowering(*existing("cumulative_prod"))(_cumulative(cumprod, 1))
 
 # --- the same, leaving NaN out ---------------------------------------------------------------------------------------
 
@@ -224,5 +226,6 @@ lowering(np.nanmin)(_nan_extremum(min_, np.inf))
 
 # --- differences and what is built on sums, in NumPy's own code ------------------------------------------------------
 
-for _function in (np.diff, np.ediff1d, np.gradient, np.trapezoid, np.average, np.cov, np.corrcoef, np.unwrap):
+for _function in (np.diff, np.ediff1d, np.gradient, np.trapezoid, np.average, np.cov, np.corrcoef, np.unwrap, np.apply_along_axis,
+                  np.apply_over_axes, np.histogram, np.histogram_bin_edges):
     lowering(_function)(numpy_source(_function))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import LOWERINGS, lowering
-from .common import asarray, axes_of, cast, concrete, filled, owned, stand_in, static
+from .common import asarray, axes_of, cast, concrete, existing, filled, hollow, owned, stand_in, static
 from .numpy_source import numpy_source
 
 # --- reshaped views --------------------------------------------------------------------------------------------------
@@ -18,7 +18,7 @@ from .numpy_source import numpy_source
 def reshape(a, /, shape, order="C", *, copy=None):
     a = asarray(a)
     shape = static(shape)
-    result = np.reshape(stand_in(a), shape, copy=None).shape
+    result = np.reshape(stand_in(a), shape).shape
     if order == "F" or (order == "A" and _is_fortran(a)):
         return OPS["reshape"](a.T, shape=result[::-1]).T
     if copy is False:
@@ -81,19 +81,19 @@ def _permutes(function):
     """A function that permutes axes: which ones is read off the shape of a stand-in whose axis k has length k."""
     def lowered(a, *args, **kwargs):
         a = asarray(a)
-        axes = function(np.broadcast_to(_NOTHING, tuple(range(a.ndim))), *args, **kwargs).shape
+        axes = function(hollow(tuple(range(a.ndim))), *args, **kwargs).shape
         return OPS["transpose"](a, axes=axes)
     return lowered
 
 
-_NOTHING = np.zeros(())
 for _function in (np.transpose, np.permute_dims, np.swapaxes, np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose):
     lowering(_function)(_permutes(_function))
 
 
 # --- views by basic indexing, in NumPy's own code --------------------------------------------------------------------
 
-for _function in (np.flip, np.flipud, np.fliplr, np.rot90, np.split, np.vsplit, np.hsplit, np.dsplit, np.unstack, np.trim_zeros):
+for _function in (np.flip, np.flipud, np.fliplr, np.rot90, np.split, np.vsplit, np.hsplit, np.dsplit, np.trim_zeros,
+                  *existing("unstack")):
     lowering(_function)(numpy_source(_function))
 
 
@@ -276,9 +276,9 @@ def _as_pairs(pad_width, ndim):
     return pairs
 
 
-@lowering(np.astype)
+@lowering(*existing("astype"))
 def astype(x, dtype, /, *, copy=True, device=None):
-    np.astype(stand_in(x), dtype, copy=copy, device=device)  # NumPy's errors
+    np.astype(stand_in(x), dtype, copy=copy, **({} if device is None else {"device": device}))  # NumPy's errors
     return x.astype(dtype, copy=copy)
 
 
