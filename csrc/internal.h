@@ -51,8 +51,8 @@ extern const uint8_t tj_size_of[TJ_DTYPES] TJ_HIDDEN;
 typedef void (*tj_micro)(void *dst, const void *a, const void *b, const void *c, size_t n);
 
 typedef struct {
-    void (*reduce)(void *result, const void *source, size_t n);           /* n >= 1 values to one, pairwise */
-    void (*fold)(void *dst, const void *a, const void *b, size_t n);      /* dst[i] = a[i] (+) b[i] */
+    void (*reduce)(void *result, const void *source, size_t rows, size_t n);   /* each row of n >= 1 values to one, pairwise */
+    void (*fold)(void *dst, const void *a, const void *b, size_t n);           /* dst[i] = a[i] (+) b[i] */
     const void *identity;
 } tj_reducer;
 
@@ -69,9 +69,13 @@ enum { TJ_SECOND_ADD,         /* t + c */
        TJ_SECOND_SQUARE,      /* t * t */
        TJ_SECONDS };
 
+/* A vector function f joined with a step before or behind it; NULL where the instruction has no vector function of one operand. */
+typedef struct { tj_micro product, times, plus; } tj_joined;   /* f(a * b), f(a) * b, f(a) + b */
+
 typedef struct {
     const char *name;
     const tj_micro (*pairs)[TJ_SECONDS][2];   /* [first][second][0: f32, 1: f64] */
+    const tj_joined *joined;                  /* indexed as micros */
     const tj_micro *micros;                   /* indexed by opcode - TJ_FIRST_ELEMENTWISE */
     const tj_reducer (*reducers)[TJ_DTYPES];  /* [kind][dtype]; reduce is NULL where the pair does not exist */
 } tj_simd_table;

@@ -124,20 +124,18 @@ static void fold_into(const tj_operand *output, uint8_t *address, const uint8_t 
 }
 
 /* Reduces a packed piece of (rows, columns) into memory; a stride of 0 says along which axes. */
-static void reduce_piece(tj_workspace *w, const tj_operand *output, tj_cascade *cascade, uint8_t *address, const uint8_t *source, int64_t rows, int64_t columns,
+static void reduce_piece(const tj_operand *output, tj_cascade *cascade, uint8_t *address, const uint8_t *source, int64_t rows, int64_t columns,
                          uint8_t *temporary) {
     const tj_reducer *reducer = output->reducer;
     const int64_t row_stride = output->row_stride, column_stride = output->column_stride, size = output->size;
     uint64_t value = 0;
-    (void)w;
     if (column_stride == 0 && columns > 1) {
         if (rows == 1 || row_stride == 0) {
-            reducer->reduce(&value, source, (size_t)(rows * columns));
+            reducer->reduce(&value, source, 1, (size_t)(rows * columns));
             push_cascade(cascade, reducer, address, value);
             return;
         }
-        for (int64_t row = 0; row < rows; row++)
-            reducer->reduce(temporary + row * size, source + row * columns * size, (size_t)columns);
+        reducer->reduce(temporary, source, (size_t)rows, (size_t)columns);
         fold_into(output, address, temporary, 1, rows, 0, row_stride, temporary + TJ_BLOCK_BYTES);
     } else if (rows > 1 && row_stride == 0) {
         /* Fold the rows in halves: pairwise, and in long vectors. */
@@ -207,7 +205,7 @@ static void put_rows(tj_workspace *w, const tj_loop *loop, uint32_t k, const int
         if (output->kind == TJ_KIND_STORE)
             tj_scatter(walk.address, source, walk.run, loop->columns, output->row_stride, output->column_stride, output->size);
         else
-            reduce_piece(w, output, &w->cascades[k], walk.address, source, walk.run, loop->columns, temporary);
+            reduce_piece(output, &w->cascades[k], walk.address, source, walk.run, loop->columns, temporary);
         source += walk.run * loop->columns * output->size;
     }
 }
@@ -299,7 +297,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
                 if (output->kind == TJ_KIND_STORE)
                     tj_scatter(address, w->slots[output->memory], 1, n, 0, output->column_stride, output->size);
                 else
-                    reduce_piece(w, output, &w->cascades[k], address, w->slots[output->memory], 1, n, temporary);
+                    reduce_piece(output, &w->cascades[k], address, w->slots[output->memory], 1, n, temporary);
             }
         }
         for (uint32_t axis = loop->n_outer; axis-- > 0;) {

@@ -74,18 +74,25 @@ TJ_REDUCTIONS(TJ_IDENTITY)
 
 /* --- one copy of the functions per instruction set ------------------------------------------------------------------------- */
 
+/* Vectors of each width, and the same at any address. */
+#define TJ_VECTOR_TYPES(T, name, size)                                                                                     \
+    typedef T name __attribute__((vector_size(size)));                                                                     \
+    typedef T name##_unaligned __attribute__((vector_size(size), aligned(sizeof(T)), may_alias));
+
 #if TJ_X86
-typedef double tj_f64x2 __attribute__((vector_size(16)));
-typedef double tj_f64x4 __attribute__((vector_size(32)));
-typedef double tj_f64x8 __attribute__((vector_size(64)));
-typedef float tj_f32x4 __attribute__((vector_size(16)));
-typedef float tj_f32x8 __attribute__((vector_size(32)));
-typedef float tj_f32x16 __attribute__((vector_size(64)));
+TJ_VECTOR_TYPES(double, tj_f64x2, 16)
+TJ_VECTOR_TYPES(double, tj_f64x4, 32)
+TJ_VECTOR_TYPES(double, tj_f64x8, 64)
+TJ_VECTOR_TYPES(float, tj_f32x4, 16)
+TJ_VECTOR_TYPES(float, tj_f32x8, 32)
+TJ_VECTOR_TYPES(float, tj_f32x16, 64)
 
 #define TJ_LEVEL(name) name##_baseline
 #define TJ_LEVEL_NAME "baseline"
 #define TJ_VECTOR_f64 tj_f64x2
+#define TJ_UNALIGNED_f64 tj_f64x2_unaligned
 #define TJ_VECTOR_f32 tj_f32x4
+#define TJ_UNALIGNED_f32 tj_f32x4_unaligned
 #define TJ_CALL1_f64(name) _ZGVbN2v_##name
 #define TJ_CALL2_f64(name) _ZGVbN2vv_##name
 #define TJ_CALL1_f32(name) _ZGVbN4v_##name##f
@@ -101,7 +108,9 @@ typedef float tj_f32x16 __attribute__((vector_size(64)));
 #define TJ_LEVEL(name) name##_avx2
 #define TJ_LEVEL_NAME "avx2"
 #define TJ_VECTOR_f64 tj_f64x4
+#define TJ_UNALIGNED_f64 tj_f64x4_unaligned
 #define TJ_VECTOR_f32 tj_f32x8
+#define TJ_UNALIGNED_f32 tj_f32x8_unaligned
 #define TJ_CALL1_f64(name) _ZGVdN4v_##name
 #define TJ_CALL2_f64(name) _ZGVdN4vv_##name
 #define TJ_CALL1_f32(name) _ZGVdN8v_##name##f
@@ -118,7 +127,9 @@ typedef float tj_f32x16 __attribute__((vector_size(64)));
 #define TJ_LEVEL(name) name##_avx512
 #define TJ_LEVEL_NAME "avx512"
 #define TJ_VECTOR_f64 tj_f64x8
+#define TJ_UNALIGNED_f64 tj_f64x8_unaligned
 #define TJ_VECTOR_f32 tj_f32x16
+#define TJ_UNALIGNED_f32 tj_f32x16_unaligned
 #define TJ_CALL1_f64(name) _ZGVeN8v_##name
 #define TJ_CALL2_f64(name) _ZGVeN8vv_##name
 #define TJ_CALL1_f32(name) _ZGVeN16v_##name##f
@@ -140,10 +151,12 @@ const tj_simd_table *tj_simd_choose(uint64_t limit) {
 #else
 
 #if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
-typedef double tj_f64x2 __attribute__((vector_size(16)));
-typedef float tj_f32x4 __attribute__((vector_size(16)));
+TJ_VECTOR_TYPES(double, tj_f64x2, 16)
+TJ_VECTOR_TYPES(float, tj_f32x4, 16)
 #define TJ_VECTOR_f64 tj_f64x2
+#define TJ_UNALIGNED_f64 tj_f64x2_unaligned
 #define TJ_VECTOR_f32 tj_f32x4
+#define TJ_UNALIGNED_f32 tj_f32x4_unaligned
 #define TJ_CALL1_f64(name) _ZGVnN2v_##name
 #define TJ_CALL2_f64(name) _ZGVnN2vv_##name
 #define TJ_CALL1_f32(name) _ZGVnN4v_##name##f

@@ -16,52 +16,40 @@
 #undef TJ_OP2
 #undef TJ_OP3
 
-#define TJ_VECTOR1(name, first, dtype, result, expr, vector)                                                              \
-    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
+#define TJ_LOAD(dtype, pointer) (*(const TJ_UNALIGNED_##dtype *)(pointer))
+#define TJ_VECTOR_LOOP(function, dtype, value, finish)                                                                    \
+    static void TJ_LEVEL(function)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {                \
         enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
-        TJ_T_##dtype *dst = dst_;                                                                                         \
-        const TJ_T_##dtype *a = a_;                                                                                       \
-        TJ_VECTOR_##dtype x = {0};                                                                                        \
-        size_t k = 0;                                                                                                     \
-        (void)b_, (void)c_;                                                                                               \
-        for (; k + LANES <= n; k += LANES) {                                                                              \
-            __builtin_memcpy(&x, a + k, sizeof x);                                                                        \
-            x = TJ_CALL1_##dtype(vector)(x);                                                                              \
-            __builtin_memcpy(dst + k, &x, sizeof x);                                                                      \
+        TJ_T_##dtype *dst = dst_, last_a[LANES], last_b[LANES];                                                           \
+        const TJ_T_##dtype *a = a_, *b = b_;                                                                              \
+        size_t left = n;                                                                                                  \
+        (void)c_;                                                                                                         \
+        for (; left >= LANES; left -= LANES, a += LANES, b += LANES, dst += LANES) {                                      \
+            TJ_VECTOR_##dtype y = value;                                                                                  \
+            finish;                                                                                                       \
+            *(TJ_UNALIGNED_##dtype *)dst = y;                                                                             \
         }                                                                                                                 \
-        if (k < n) {                                                                                                      \
-            for (size_t j = 0; j < LANES; j++)                                                                            \
-                x[j] = a[k + j < n ? k + j : k];                                                                          \
-            x = TJ_CALL1_##dtype(vector)(x);                                                                              \
-            for (size_t j = 0; k + j < n; j++)                                                                            \
-                dst[k + j] = x[j];                                                                                        \
+        if (left) {                                                                                                       \
+            for (size_t j = 0; j < LANES; j++) {                                                                          \
+                last_a[j] = a[j < left ? j : 0];                                                                          \
+                last_b[j] = b[j < left ? j : 0];                                                                          \
+            }                                                                                                             \
+            a = last_a, b = last_b;                                                                                       \
+            TJ_VECTOR_##dtype y = value;                                                                                  \
+            finish;                                                                                                       \
+            for (size_t j = 0; j < left; j++)                                                                             \
+                dst[j] = y[j];                                                                                            \
         }                                                                                                                 \
     }
 
+/* A function of one operand also comes with a product before it, or a product or sum behind it (see join.c). */
+#define TJ_VECTOR1(name, first, dtype, result, expr, vector)                                                              \
+    TJ_VECTOR_LOOP(name##_##dtype, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), (void)b)                           \
+    TJ_VECTOR_LOOP(product_##name##_##dtype, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a) * TJ_LOAD(dtype, b)), (void)b) \
+    TJ_VECTOR_LOOP(name##_##dtype##_times, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), y = y * TJ_LOAD(dtype, b)) \
+    TJ_VECTOR_LOOP(name##_##dtype##_plus, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), y = y + TJ_LOAD(dtype, b))
 #define TJ_VECTOR2(name, first, dtype, result, expr, vector)                                                              \
-    static void TJ_LEVEL(name##_##dtype)(void *dst_, const void *a_, const void *b_, const void *c_, size_t n) {          \
-        enum { LANES = sizeof(TJ_VECTOR_##dtype) / sizeof(TJ_T_##dtype) };                                                \
-        TJ_T_##dtype *dst = dst_;                                                                                         \
-        const TJ_T_##dtype *a = a_, *b = b_;                                                                              \
-        TJ_VECTOR_##dtype x = {0}, y = {0};                                                                               \
-        size_t k = 0;                                                                                                     \
-        (void)c_;                                                                                                         \
-        for (; k + LANES <= n; k += LANES) {                                                                              \
-            __builtin_memcpy(&x, a + k, sizeof x);                                                                        \
-            __builtin_memcpy(&y, b + k, sizeof y);                                                                        \
-            x = TJ_CALL2_##dtype(vector)(x, y);                                                                           \
-            __builtin_memcpy(dst + k, &x, sizeof x);                                                                      \
-        }                                                                                                                 \
-        if (k < n) {                                                                                                      \
-            for (size_t j = 0; j < LANES; j++) {                                                                          \
-                x[j] = a[k + j < n ? k + j : k];                                                                          \
-                y[j] = b[k + j < n ? k + j : k];                                                                          \
-            }                                                                                                             \
-            x = TJ_CALL2_##dtype(vector)(x, y);                                                                           \
-            for (size_t j = 0; k + j < n; j++)                                                                            \
-                dst[k + j] = x[j];                                                                                        \
-        }                                                                                                                 \
-    }
+    TJ_VECTOR_LOOP(name##_##dtype, dtype, TJ_CALL2_##dtype(vector)(TJ_LOAD(dtype, a), TJ_LOAD(dtype, b)), (void)b)
 
 /* Floats through the function for doubles, a few vectors at a time. */
 #define TJ_WIDE1(name, first, dtype, result, expr, vector)                                                                \
@@ -78,10 +66,8 @@
             for (size_t j = left; j % LANES; j++)                                                                         \
                 wide[j] = a[k];                                                                                           \
             for (size_t j = 0; j < left; j += LANES) {                                                                    \
-                TJ_VECTOR_f64 x;                                                                                          \
-                __builtin_memcpy(&x, wide + j, sizeof x);                                                                 \
-                x = TJ_CALL1_f64(vector)(x);                                                                              \
-                __builtin_memcpy(wide + j, &x, sizeof x);                                                                 \
+                TJ_VECTOR_f64 x = TJ_LOAD(f64, wide + j);                                                                 \
+                *(TJ_UNALIGNED_f64 *)(wide + j) = TJ_CALL1_f64(vector)(x);                                                \
             }                                                                                                             \
             for (size_t j = 0; j < left; j++)                                                                             \
                 dst[k + j] = (float)wide[j];                                                                              \
@@ -157,18 +143,23 @@ TJ_EACH_FIRST(TJ_PAIRS_OF)
 #undef TJ_PAIR
 #undef TJ_PAIRS_OF
 
-/* --- reductions: sixteen running results, joined pairwise ------------------------------------------------------------------- */
+/* --- reductions: short rows one after the other, long ones with LANES running results, which are joined pairwise ------------------ */
 
 #define TJ_REDUCTION(kind, dtype, identity, op)                                                                           \
-    static void TJ_LEVEL(reduce_##kind##_##dtype)(void *result, const void *source, size_t n) {                           \
-        enum { LANES = 16 };                                                                                              \
+    static void TJ_LEVEL(reduce_##kind##_##dtype)(void *result, const void *source, size_t rows, size_t n) {              \
+        enum { LANES = 32 };                                                                                              \
+        TJ_T_##dtype *to = result, lane[LANES];                                                                           \
         const TJ_T_##dtype *from = source;                                                                                \
-        TJ_T_##dtype lane[LANES];                                                                                         \
         if (n < LANES) {                                                                                                  \
-            lane[0] = from[0];                                                                                            \
-            for (size_t k = 1; k < n; k++)                                                                                \
-                lane[0] = op(lane[0], from[k]);                                                                           \
-        } else {                                                                                                          \
+            for (; rows > 0; rows--, from += n) {                                                                         \
+                TJ_T_##dtype total = from[0];                                                                             \
+                for (size_t k = 1; k < n; k++)                                                                            \
+                    total = op(total, from[k]);                                                                           \
+                *to++ = total;                                                                                            \
+            }                                                                                                             \
+            return;                                                                                                       \
+        }                                                                                                                 \
+        for (; rows > 0; rows--, from += n) {                                                                             \
             size_t k = LANES;                                                                                             \
             for (size_t j = 0; j < LANES; j++)                                                                            \
                 lane[j] = from[j];                                                                                        \
@@ -180,8 +171,8 @@ TJ_EACH_FIRST(TJ_PAIRS_OF)
             for (size_t width = LANES / 2; width > 0; width /= 2)                                                         \
                 for (size_t j = 0; j < width; j++)                                                                        \
                     lane[j] = op(lane[j], lane[j + width]);                                                               \
+            *to++ = lane[0];                                                                                              \
         }                                                                                                                 \
-        *(TJ_T_##dtype *)result = lane[0];                                                                                \
     }                                                                                                                     \
     static void TJ_LEVEL(fold_##kind##_##dtype)(void *dst_, const void *a_, const void *b_, size_t n) {                   \
         TJ_T_##dtype *dst = dst_;                                                                                         \
@@ -214,6 +205,23 @@ static const tj_reducer TJ_LEVEL(reducers)[TJ_KINDS][TJ_DTYPES] = {
 #undef TJ_ENTRY
 #undef TJ_ADD_ENTRY
 
+#define TJ_JOINED_PLAIN(name, dtype) {NULL, NULL, NULL},
+#define TJ_JOINED_WIDE TJ_JOINED_PLAIN
+#define TJ_JOINED_VECTOR(name, dtype)                                                                                     \
+    {TJ_LEVEL(product_##name##_##dtype), TJ_LEVEL(name##_##dtype##_times), TJ_LEVEL(name##_##dtype##_plus)},
+#define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_JOINED_##kind(name, dtype)
+#define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) {NULL, NULL, NULL},
+#define TJ_OP3 TJ_OP2
+static const tj_joined TJ_LEVEL(joined)[] = {
+#include "generated/ops.def"
+};
+#undef TJ_OP1
+#undef TJ_OP2
+#undef TJ_OP3
+#undef TJ_JOINED_PLAIN
+#undef TJ_JOINED_WIDE
+#undef TJ_JOINED_VECTOR
+
 #define TJ_PAIR_ENTRY(first, value, second, result)                                                                       \
     [TJ_FIRST_##first][TJ_SECOND_##second] = {TJ_LEVEL(pair_##first##_##second##_f32), TJ_LEVEL(pair_##first##_##second##_f64)},
 #define TJ_PAIR_ENTRIES(first, value) TJ_EACH_SECOND(TJ_PAIR_ENTRY, first, value)
@@ -221,11 +229,15 @@ static const tj_micro TJ_LEVEL(pairs)[TJ_FIRSTS][TJ_SECONDS][2] = {TJ_EACH_FIRST
 #undef TJ_PAIR_ENTRY
 #undef TJ_PAIR_ENTRIES
 
-static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(pairs), TJ_LEVEL(micros), TJ_LEVEL(reducers)};
+static const tj_simd_table TJ_LEVEL(table) = {TJ_LEVEL_NAME, TJ_LEVEL(pairs), TJ_LEVEL(joined), TJ_LEVEL(micros), TJ_LEVEL(reducers)};
 
 #undef TJ_LEVEL
 #undef TJ_LEVEL_NAME
 #undef TJ_VECTOR_f64
+#undef TJ_UNALIGNED_f64
+#undef TJ_UNALIGNED_f32
+#undef TJ_LOAD
+#undef TJ_VECTOR_LOOP
 #undef TJ_VECTOR_f32
 #undef TJ_CALL1_f64
 #undef TJ_CALL2_f64

@@ -3,10 +3,7 @@
 Each function is linear, k*x, where k is read from somewhere: its gradient says which k was used.
 """
 
-import dataclasses
-import functools
-import types
-from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections import OrderedDict, defaultdict, deque
 
 import numpy as np
 import pytest
@@ -14,18 +11,7 @@ import pytest
 import tapejit as tj
 
 from . import soundness_modules as outside
-
-
-def noticed(f, change, before=2.0, after=5.0, argument=1.0):
-    """The gradient is `before`, twice from one trace; after `change` it is `after`, twice."""
-    gradient = tj.grad(f)
-    assert gradient(argument) == before
-    assert gradient(argument) == before
-    assert gradient.specializer.kept == 1, "the trace was not kept"
-    change()
-    assert gradient(argument) == after
-    assert gradient(argument) == after
-
+from .soundness_modules import noticed
 
 # --- globals ---------------------------------------------------------------------------------------------------------
 
@@ -216,8 +202,8 @@ def test_an_attribute_of_a_function():
     (lambda x: settings.get("missing", 2.0) * x, lambda: settings.update(missing=5.0)),
     (lambda x: next(iter(settings.values())) * x, lambda: settings.__setitem__("factor", 5.0)),
     (lambda x: -functions["f"](2.0 * x), lambda: functions.update(f=lambda x: -2.5 * x)),
-], ids=["dict entry", "nested dict", "list in a dict", "nested dict replaced", "list item", "list insert", "list length", "list in a tuple", "set", "deque",
-        "OrderedDict", "defaultdict", "new key", "dict value", "function in a dict"])
+], ids=["dict entry", "nested dict", "list in a dict", "nested dict replaced", "list item", "list insert", "list length",
+        "list in a tuple", "set", "deque", "OrderedDict", "defaultdict", "new key", "dict value", "function in a dict"])
 def test_containers(read, change):
     """A changed entry of a container that f reads by name is noticed."""
     noticed(read, change)

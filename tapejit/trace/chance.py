@@ -26,7 +26,8 @@ _UNREPEATABLE = {
 
 # id of an object -> its name, for what answers differently at each call
 IMPURE = {
-    id(getattr(module, name)): f"{module.__name__}.{name}" for module, names in _UNREPEATABLE.items() for name in names if hasattr(module, name)}
+    id(getattr(module, name)): f"{module.__name__}.{name}"
+    for module, names in _UNREPEATABLE.items() for name in names if hasattr(module, name)}
 IMPURE.update((id(function), function.__name__) for function in (open, input))
 _KEPT_ALIVE = [getattr(module, name, None) for module, names in _UNREPEATABLE.items() for name in names]  # so that the ids stay theirs
 

@@ -49,6 +49,15 @@ def same_value(a, b):
     return False
 
 
+def member_of(cls, name):
+    """What the classes behind `cls` hold under a name, as it stands there; None for nothing."""
+    for base in cls.__mro__:
+        names = vars(base)
+        if name in names:
+            return names[name]
+    return None
+
+
 def same_items(items, before):
     """Whether a sequence holds what the list `before` held, in order."""
     if len(items) != len(before):

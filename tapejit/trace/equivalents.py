@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import math
 import random
+
 import numpy as np
 
 from .lowerings.sequences import STAND_INS

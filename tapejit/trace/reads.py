@@ -18,7 +18,7 @@ import numpy as np
 
 from ..tape.types import NAME_OF_DTYPE
 from .chance import Draws
-from .contents import PLAIN, same_items, same_value
+from .contents import PLAIN, member_of, same_items, same_value
 
 LEAVES = 1024  # values inside containers that a trace may depend on; more make it single-use
 SNAPSHOT_BYTES = 64 * 1024  # in total, of arrays whose contents are compared at each call
@@ -29,7 +29,8 @@ _PLACES = {
     "attribute": ("{o}.{k}", getattr),
     "cell": ("{o}.cell_contents", lambda o, k: o.cell_contents),
     "function": ("{o}.{k}.__func__", lambda o, k: getattr(o, k).__func__),
-    "member": ("{o}.__dict__[{k}]", lambda o, k: vars(o)[k]),
+    "member": ("member_of({o}, {k})", member_of),
+    "members": ("[*{o}.__dict__]", lambda o, k: [*vars(o)]),
     "type": ("type({o})", lambda o, k: type(o)),
     "length": ("len({o})", lambda o, k: len(o)),
     "items": ("[*{o}]", lambda o, k: [*o]),
@@ -37,6 +38,7 @@ _PLACES = {
     "values": ("[*{o}.values()]", lambda o, k: [*o.values()]),
     "bytes": ("{o}.tobytes()", lambda o, k: o.tobytes()),
     "has item": ("({k} in {o})", lambda o, k: k in o),
+    "has member": ("({k} in {o}.__dict__)", lambda o, k: k in vars(o)),
     "has attribute": ("hasattr({o}, {k})", hasattr),
 }
 _TESTS = {
@@ -240,10 +242,10 @@ def _compile(entries):
         v = repr(expected) if expected is None or type(expected) in (bool, int) and test != "same" else constant(expected)
         tests.append(f"{k} not in {o}" if place == "has item" else _TESTS[test][0].format(e=e, v=v))
     parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
-    source = (f"def unchanged(same_value=same_value, same_items=same_items{parameters}):\n  try:\n    return (\n      "
+    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of{parameters}):\n  try:\n    return (\n      "
               + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
     namespace = {f"c{k}": value for k, value in enumerate(constants)}
-    namespace.update(same_value=same_value, same_items=same_items)
+    namespace.update(same_value=same_value, same_items=same_items, member_of=member_of)
     code = _codes.get(source)
     if code is None:
         if len(_codes) >= 256:

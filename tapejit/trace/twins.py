@@ -14,6 +14,7 @@ import functools
 import sys
 import types
 
+from .contents import member_of
 from .layouts import FIELDS, IN_DICT, IN_SLOTS, IN_TUPLE, METACLASSES, copy_slots, layout_of, own_slots, slots_of, turned_into
 from .library import is_library_class
 from .tracer import Tracer
@@ -109,8 +110,7 @@ class Twins:
         """Enter a class's member as read, with the functions in it."""
         reads, path = self.world.reads, f"{cls.__name__}.{name}"
         if not isinstance(member, (types.FunctionType, classmethod, staticmethod, property)):
-            holder = next(base for base in cls.__mro__ if name in vars(base))
-            reads.value("member", holder, name, member, path)
+            reads.value("member", cls, name, member, path)
             watch(reads, member, path)
             return
         function = getattr(member, "__func__", member)
@@ -123,7 +123,7 @@ class Twins:
         """Enter, as read, what no lookup by name shows: special methods, and what functions with `super()` reach behind their class."""
         users = [base for base in cls.__mro__ if not is_library_class(base)]
         for name in {name for base in users for name in vars(base) if name[:2] == "__" and name[-2:] == "__"}:
-            member = _member_of(cls, name)
+            member = member_of(cls, name)
             if type(member) is types.FunctionType and name not in _BY_CALLING_THE_CLASS and name not in NEVER_DECIDES:
                 self._enter(cls, name, member)
         for place, base in enumerate(users[:-1]):
@@ -131,9 +131,15 @@ class Twins:
                 function = getattr(member, "fget", None) or getattr(member, "__func__", member)
                 if type(function) is types.FunctionType and "__class__" in function.__code__.co_freevars:
                     for name in function.__code__.co_names:
-                        for behind in users[place + 1:]:
-                            if name in vars(behind):
-                                self._enter(behind, name, vars(behind)[name])
+                        self._enter_behind(users[place + 1:], name)
+
+    def _enter_behind(self, classes, name):
+        """Enter which of some classes, in order, first holds a name."""
+        place = next((k for k, cls in enumerate(classes) if name in vars(cls)), None)
+        if place is not None:
+            for cls in classes[:place]:
+                self.world.reads.add("has member", cls, name, "is", False, f"{cls.__name__}.{name}")
+            self._enter(classes[place], name, vars(classes[place])[name])
 
     def enter_construction(self, twin):
         """Enter, as read, what runs when a class is called."""
@@ -168,7 +174,7 @@ class Twins:
         if original is _ABSENT:
             return found
         if isinstance(found, (types.FunctionType, types.MethodType, property)):
-            member = _member_of(cls, name)
+            member = member_of(cls, name)
             self._enter(cls, name, member)
             value = found
         else:
@@ -185,7 +191,7 @@ class Twins:
         key = (id(cls), name, "inherited")
         if key in self.answers:
             return found if self.answers[key] is COMPUTED else self.read_class(twin, name, found)
-        member = _member_of(cls, name)
+        member = member_of(cls, name)
         if not hasattr(member, "__get__"):
             self.answers[key] = None
             return self.read_class(twin, name, found)
@@ -229,7 +235,7 @@ class Twins:
             if name == "__dict__" and sys._getframe(2).f_globals is not vars(functools):  # cached_property looks there for its own value
                 watch(reads, names, f"the attributes of a {cls.__name__}")
             return found
-        member = _member_of(cls, name)
+        member = member_of(cls, name)
         if type(member) is types.MemberDescriptorType:
             reads.value("attribute", value, name, found, path)
         elif member is not None and hasattr(type(member), "__set__"):  # a property: its code has just run, retargeted
@@ -342,11 +348,6 @@ def _slot_values(value):
         except AttributeError:
             pass
     return found
-
-
-def _member_of(cls, name):
-    """What the classes of `cls` hold under a name, as it stands there; None for nothing."""
-    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
 _NOTHING = types.MappingProxyType({})  # the dict of an object that has none

@@ -178,20 +178,18 @@ def _class(reads, cls, path):
     for base in cls.__mro__:
         if is_library_class(base):
             continue
+        reads.add("members", base, None, "equal", [*vars(base)], path)
         for name, found in vars(base).items():
-            if name in NEVER_DECIDES:
+            special = name.startswith("__") and name.endswith("__")
+            if name in NEVER_DECIDES or (special and not hasattr(found, "__get__")):
                 continue
-            function = found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+            reads.value("member", base, name, found, f"{path}.{name}")
             if isinstance(found, property):
-                for part in (found.fget, found.fset):
-                    watch(reads, part, f"{path}.{name}")
-            elif type(function) is types.FunctionType:
-                place = "function" if isinstance(found, classmethod) else "attribute"
-                reads.value(place, base, name, function, f"{path}.{name}")
-                watch(reads, function, f"{path}.{name}")
-            elif not (name.startswith("__") and name.endswith("__")) and not hasattr(found, "__get__"):
-                reads.value("attribute", base, name, found, f"{path}.{name}")
-                watch(reads, found, f"{path}.{name}")
+                parts = found.fget, found.fset
+            else:
+                parts = (getattr(found, "__func__", found),)
+            for part in parts:
+                watch(reads, part, f"{path}.{name}")
 
 
 def _function(reads, function, path):

@@ -101,6 +101,7 @@ def test_norms_have_gradient_zero_at_zero():
     np.testing.assert_array_equal(gradient(np.linalg.norm, np.zeros((2, 2))), np.zeros((2, 2)))
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_values_not_chosen_do_not_spoil_the_gradient():
     x = np.array([-1.0, 4.0, np.nan])
     np.testing.assert_array_equal(gradient(lambda x: np.where(x > 0, np.sqrt(x), 0.0), x), [0, 0.25, 0])
@@ -138,6 +139,7 @@ def test_masks_that_decide_shapes_are_guarded():
             replay(trace, np.array([5.0, 2.0, 9.0]))
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_piecewise_of_elementwise_functions_has_no_guard():
     def hinge(x):
         return np.piecewise(x, [x < 0, x > 2], [lambda a: 0 * a, lambda a: np.log(a), lambda a: a * a])
@@ -241,6 +243,8 @@ def test_nested_sequences_get_numpys_dtype_and_shape():
         trace, result = record(lambda x, s: build(array, x, s), x, s)
         assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
         np.testing.assert_array_equal(replay(trace, x + 1, s * 2), build(np.array, x + 1, s * 2))
+    trace, result = record(lambda s: CREATION[np.fromiter]((s * k for k in range(3)), float), np.float64(3.0))
+    np.testing.assert_array_equal(replay(trace, np.float64(2.0)), [0, 2, 4])
     with pytest.raises(ValueError, match="inhomogeneous"):
         record(lambda x, s: array([x, [s]]), x, s)
 

@@ -1,17 +1,11 @@
 """Functions run as retargeted copies: plain NumPy code differentiates, means what it meant, and is not touched."""
 
-import abc
-import collections
 import contextlib
-import dataclasses
-import enum
 import functools
 import math
 import sys
 import threading
 import traceback
-import typing
-import weakref
 from math import sqrt
 
 import numpy as np
@@ -25,20 +19,9 @@ from tapejit.trace.reads import Reads
 from tapejit.trace.retarget import retarget
 
 from .. import soundness_modules as outside
+from .retarget_cases import agrees, fill, numeric
 
 scale = 2.0
-
-
-def numeric(f, x, h=1e-6):
-    """The derivative of f at the number x, by differences of f itself, untraced."""
-    return (f(x + h) - f(x - h)) / (2 * h)
-
-
-def agrees(f, x=0.7):
-    """The value and the derivative of the traced function are those of f."""
-    value, gradient = tj.value_and_grad(f)(x)
-    assert value == pytest.approx(f(x), rel=1e-14)
-    assert gradient == pytest.approx(numeric(f, x), rel=1e-6, abs=1e-8)
 
 
 def traced(f, *args):
@@ -52,13 +35,6 @@ def traced(f, *args):
 
 
 # --- the idioms that have no hook in NumPy ---------------------------------------------------------------------------
-
-
-def fill(x):
-    r = np.zeros(3)
-    for i in range(3):
-        r[i] = x ** i
-    return np.sum(r)
 
 
 def fill_by_name(x):
@@ -76,7 +52,8 @@ def full_and_arange(x):
 
 
 def with_math(x):
-    return math.sin(x) * math.exp(-x) + sqrt(x) + math.log(x, 3) + math.hypot(x, 2) + math.atan2(x, 1.5) + math.pow(x, 2.5) + math.fsum([x, 1.0])
+    angles = math.atan2(x, 1.5) + math.acos(x / 3) + math.degrees(x)
+    return math.sin(x) * math.exp(-x) + sqrt(x) + math.log(x, 3) + math.hypot(x, 2) + angles + math.pow(x, 2.5) + math.fsum([x, 1.0])
 
 
 def with_float(x):
@@ -174,8 +151,8 @@ def with_numpy_random_seeded(x):
     return x * np.random.default_rng(1).normal() * np.random.RandomState(2).rand()
 
 
-IDIOMS = [fill, fill_by_name, build, full_and_arange, with_math, with_float, with_extremes, comprehensions, recursive, generator, local_imports, relative_import,
-          local_class, matching, with_types, with_globals, with_numpy_random_seeded]
+IDIOMS = [fill, fill_by_name, build, full_and_arange, with_math, with_float, with_extremes, comprehensions, recursive, generator,
+          local_imports, relative_import, local_class, matching, with_types, with_globals, with_numpy_random_seeded]
 
 
 @pytest.mark.parametrize("f", IDIOMS, ids=lambda f: f.__name__)
@@ -237,7 +214,8 @@ def doubled(x):
 def uses_disguises(x):
     with doubled(x) as y:
         y = wrapped(y)
-    return y * coefficient(1) * fibonacci(60) / 1e12 + functools.partial(fill)(x) + functools.reduce(lambda a, b: a + fill(b), [x, x, x]) + sum(map(fill, [x, x]))
+    callbacks = functools.partial(fill)(x) + functools.reduce(lambda a, b: a + fill(b), [x, x, x]) + sum(map(fill, [x, x]))
+    return y * coefficient(1) * fibonacci(60) / 1e12 + callbacks
 
 
 def test_functions_in_disguise():
@@ -327,6 +305,10 @@ def test_an_exception_is_the_users_own():
     assert lines[-2:] == ["f", "failing"]
 
 
+class Middle:
+    """A class of the user's."""
+
+
 class Special(Exception):
     pass
 
@@ -348,7 +330,7 @@ def test_names_that_do_not_exist():
     with pytest.raises(AttributeError, match="nowhere"):
         tj.grad(lambda x: np.nowhere * x)(1.0)
     with pytest.raises(AttributeError, match="nowhere"):
-        tj.grad(lambda x: middle.nowhere * x)(1.0)
+        tj.grad(lambda x: Middle().nowhere * x)(1.0)
 
 
 @pytest.mark.filterwarnings("ignore::tapejit.TraceWarning")
@@ -357,7 +339,7 @@ def test_other_threads_see_nothing():
 
     def watcher():
         started.wait(5)
-        seen.append((np.zeros(1).__class__, type(fill(1.0)), type(middle) is Middle))
+        seen.append((np.zeros(1).__class__, type(fill(1.0)), type(Middle()) is Middle))
         done.set()
     thread = threading.Thread(target=watcher)
     thread.start()

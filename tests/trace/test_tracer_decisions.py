@@ -271,7 +271,7 @@ def test_unsupported_forms_name_themselves():
     with Trace() as trace:
         x = trace.input(np.ones((2, 2)))
         cases = [(lambda: x.resize(3), "resize"), (lambda: x.view(np.int64), "viewed as another type"),
-                 (lambda: setattr(x, "shape", (4,)), "reshape"), (lambda: x.byteswap(), "byteswap")]
+                 (lambda: x.byteswap(), "byteswap")]
         for use, words in cases:
             with pytest.raises(UnsupportedError, match=rf"test_tracer_decisions.py:\d+.*{words}"):
                 use()

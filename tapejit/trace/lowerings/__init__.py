@@ -2,7 +2,8 @@
 
 A lowering has NumPy's own signature and is composed of tape ops, operators and other NumPy functions: the derivative follows
 from that. Adding one is writing its formula in the file of its family; `common.py` holds what they share, and
-`numpy_source.py` takes NumPy's own Python code where that is the formula.
+`numpy_source.py` takes NumPy's own Python code where that is the formula. `STAND_INS` is what traced code sees for NumPy's
+functions; `covered` counts what is there.
 """
 
 from . import creation, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes, signals

@@ -90,7 +90,7 @@ def _fresh(function):
     return created
 
 
-for _function in (np.arange, np.eye, np.identity, np.tri, np.fromiter, np.frombuffer, np.linspace, np.logspace, np.geomspace,
+for _function in (np.arange, np.eye, np.identity, np.tri, np.frombuffer, np.linspace, np.logspace, np.geomspace,
                   np.zeros_like, np.empty_like, np.ones_like, np.full_like):
     creates(_function)(_fresh(_function))
 
@@ -118,6 +118,14 @@ def _from_traced(object, dtype, copy):
     if result is not object and copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     return result.copy() if copy and result is object else result
+
+
+@creates(np.fromiter)
+def fromiter(iter, dtype, count=-1, *, like=None):
+    items = list(iter) if count == -1 else [item for item, _ in zip(iter, range(count))]
+    if len(items) < count or not holds_tracer(items):
+        return _made(np.fromiter(items, dtype, count))
+    return array(items, dtype)
 
 
 def _given_ndim(a, ndmin):
