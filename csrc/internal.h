@@ -131,6 +131,8 @@ typedef struct {
 
 typedef void tj_gemm(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
 
+typedef void tj_gemv(const char *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
+
 struct tj_program {
     tj_allocator allocator;
     const tj_simd_table *simd;
@@ -147,6 +149,7 @@ struct tj_program {
     uint64_t n_loops, room_for_loops;
     uint64_t most_memories, most_slots, most_outputs, scratch_bytes;
     tj_gemm *dgemm, *sgemm;
+    tj_gemv *dgemv, *sgemv;
 };
 
 struct tj_workspace {

@@ -325,6 +325,8 @@ static int fill(tj_loader *loader, const tj_source *source) {
     program->n_hosts = source->n_hosts;
     program->dgemm = (tj_gemm *)source->dgemm;
     program->sgemm = (tj_gemm *)source->sgemm;
+    program->dgemv = (tj_gemv *)source->dgemv;
+    program->sgemv = (tj_gemv *)source->sgemv;
     program->simd = tj_simd_choose(source->simd);
     program->code = copied(loader, source->words, source->n_words * 8);
     program->constants = copied(loader, source->constants, source->constant_bytes);

@@ -58,14 +58,18 @@ void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, in
 /* --- reductions -------------------------------------------------------------------------------------------------------- */
 
 static void start_reduction(tj_workspace *w, const tj_operand *output) {
+    const void *identity = output->reducer->identity;
     uint8_t *address = w->base[output->buffer] + output->offset;
     int64_t index[TJ_MAX_NDIM] = {0};
     for (uint32_t axis = 0; axis < output->start_ndim; axis++)
         if (output->start_shape[axis] == 0)
             return;
+    /* Elements one behind the other along the last axis are filled at once. */
+    const uint32_t last = output->start_ndim - 1;
+    const int run = output->start_ndim > 0 && output->start_strides[last] == output->size;
     for (;;) {
-        memcpy(address, output->reducer->identity, output->size);
-        uint32_t axis = output->start_ndim;
+        tj_gather(address, identity, 1, run ? output->start_shape[last] : 1, 0, 0, output->size);
+        uint32_t axis = run ? last : output->start_ndim;
         for (; axis-- > 0; index[axis] = 0) {
             address += output->start_strides[axis];
             if (++index[axis] < output->start_shape[axis])

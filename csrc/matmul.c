@@ -5,7 +5,7 @@
 
 #include <limits.h>
 
-enum { SMALL = 4096 };                        /* m * n * k up to which the call of BLAS costs more than it saves */
+enum { SMALL = 1024 };                        /* m * n * k up to which the call of BLAS costs more than it saves */
 
 typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
 
@@ -131,13 +131,49 @@ static void blas_product(tj_workspace *w, tj_gemm *gemm, int64_t m, int64_t n, i
         tj_scatter(out.data, target, m, n, out.row_stride, out.column_stride, (int)size);
 }
 
+/* The step of a vector in elements, as BLAS takes it; 0 when it must be packed. */
+static int step_of(int64_t length, int64_t stride, int64_t size) {
+    if (length <= 1)
+        return 1;
+    return stride > 0 && stride / size <= INT_MAX ? (int)(stride / size) : 0;
+}
+
+/* result (rows) = a (rows, columns) @ vector (columns), each with its stride in bytes. */
+static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int64_t rows, int64_t columns, matrix a, uint8_t *vector, int64_t stride,
+                                uint8_t *result, int64_t result_stride, int64_t size) {
+    const double one = 1, zero = 0;
+    const float one_f32 = 1, zero_f32 = 0;
+    void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&zero : (void *)&zero_f32;
+    uint8_t *scratch = w->scratch;
+    char flag;
+    int ld, int_rows = (int)rows, int_columns = (int)columns, step = step_of(columns, stride, size), result_step = step_of(rows, result_stride, size);
+    a = prepared(a, rows, columns, size, &scratch, &flag, &ld);
+    if (!step) {
+        tj_gather(scratch, vector, 1, columns, 0, stride, (int)size);
+        vector = scratch;
+        scratch += ((uint64_t)(columns * size) + 63) & ~(uint64_t)63;
+        step = 1;
+    }
+    uint8_t *const target = result_step ? result : scratch;
+    int target_step = result_step ? result_step : 1;
+    /* BLAS sees a matrix by rows as its transpose. */
+    if (flag == 'N')
+        gemv("T", &int_columns, &int_rows, alpha, a.data, &ld, vector, &step, beta, target, &target_step);
+    else
+        gemv("N", &int_rows, &int_columns, alpha, a.data, &ld, vector, &step, beta, target, &target_step);
+    if (!result_step)
+        tj_scatter(result, target, 1, rows, 0, result_stride, (int)size);
+}
+
 /* --- the instruction -------------------------------------------------------------------------------------------------------- */
 
 void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
     const uint64_t dtype = (uint32_t)ip[1], n_batch = ip[1] >> 32;
     const int64_t m = (int64_t)ip[2], n = (int64_t)ip[3], k = (int64_t)ip[4], size = tj_size_of[dtype];
     const uint64_t *shape = ip + 5, *operand[3] = {shape + n_batch, shape + 4 + 2 * n_batch, shape + 8 + 3 * n_batch};
-    tj_gemm *gemm = !uses_blas(dtype, m, n, k) ? NULL : dtype == TJ_F64 ? w->program->dgemm : w->program->sgemm;
+    const int blas = uses_blas(dtype, m, n, k);
+    tj_gemm *gemm = !blas ? NULL : dtype == TJ_F64 ? w->program->dgemm : w->program->sgemm;
+    tj_gemv *gemv = !blas ? NULL : dtype == TJ_F64 ? w->program->dgemv : w->program->sgemv;
     matrix matrices[3];
     uint64_t index[TJ_MAX_NDIM] = {0};
     int empty = m == 0 || n == 0;
@@ -148,10 +184,15 @@ void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
     for (int j = 0; j < 3; j++)
         matrices[j] = (matrix){w->base[operand[j][0]] + operand[j][1], (int64_t)operand[j][2], (int64_t)operand[j][3]};
     for (;;) {
-        if (gemm)
-            blas_product(w, gemm, m, n, k, matrices[0], matrices[1], matrices[2], size);
+        const matrix a = matrices[0], b = matrices[1], out = matrices[2];
+        if (gemv && n == 1)
+            blas_vector_product(w, gemv, m, k, a, b.data, b.row_stride, out.data, out.row_stride, size);
+        else if (gemv && m == 1)
+            blas_vector_product(w, gemv, n, k, (matrix){b.data, b.column_stride, b.row_stride}, a.data, a.column_stride, out.data, out.column_stride, size);
+        else if (gemm)
+            blas_product(w, gemm, m, n, k, a, b, out, size);
         else
-            plain_product(dtype, m, n, k, matrices[0], matrices[1], matrices[2]);
+            plain_product(dtype, m, n, k, a, b, out);
         int64_t axis = (int64_t)n_batch - 1;
         for (; axis >= 0; index[axis--] = 0) {
             for (int j = 0; j < 3; j++)

@@ -42,8 +42,8 @@
 
 #define TJ_ADDED(a, b) ((a) + (b))
 #define TJ_MULTIPLIED(a, b) ((a) * (b))
-#define TJ_LARGER(a, b) ((b) > (a) || (b) != (b) ? (b) : (a))
-#define TJ_SMALLER(a, b) ((b) < (a) || (b) != (b) ? (b) : (a))
+#define TJ_LARGER(a, b) (((b) > (a)) | ((b) != (b)) ? (b) : (a))
+#define TJ_SMALLER(a, b) (((b) < (a)) | ((b) != (b)) ? (b) : (a))
 #define TJ_EITHER(a, b) (((a) | (b)) != 0)
 #define TJ_BOTH(a, b) (((a) & (b)) != 0)
 

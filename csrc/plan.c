@@ -184,13 +184,41 @@ static int check_reductions(planner *plan) {
 
 /* --- planning ---------------------------------------------------------------------------------------------------------- */
 
+/* Sorts the axes so that the innermost is the one with the shortest steps through memory, as for arrays stored by columns. Writing
+ * in place is worth more than reading, so outputs that are stored count twice. Axes that are equal in this keep their order. */
+static void sort_axes(planner *plan, int64_t *extents) {
+    tj_loop *loop = plan->loop;
+    double steps[TJ_MAX_NDIM];
+    for (int axis = 0; axis < plan->ndim; axis++) {
+        extents[axis] = (int64_t)plan->words[2 + axis];
+        steps[axis] = 0;
+        for (uint32_t k = 0; k < loop->n_inputs + loop->n_outputs; k++) {
+            const double stride = (double)loop->inputs[k].strides[axis];
+            steps[axis] += (stride < 0 ? -stride : stride) * (k >= loop->n_inputs && loop->inputs[k].kind == TJ_KIND_STORE ? 2 : 1);
+        }
+    }
+    for (int axis = 1; axis < plan->ndim; axis++)
+        for (int place = axis; place > 0 && steps[place] > steps[place - 1] && extents[place] > 1; place--) {
+            const double swap_steps = steps[place];
+            const int64_t swap_extent = extents[place];
+            steps[place] = steps[place - 1], steps[place - 1] = swap_steps;
+            extents[place] = extents[place - 1], extents[place - 1] = swap_extent;
+            for (uint32_t k = 0; k < loop->n_inputs + loop->n_outputs; k++) {
+                int64_t *strides = loop->inputs[k].strides, swap = strides[place];
+                strides[place] = strides[place - 1], strides[place - 1] = swap;
+            }
+        }
+}
+
 /* Drops axes of one element and joins neighbours that every operand steps through as one; leaves rows and columns. */
 static void merge_axes(planner *plan) {
     tj_loop *loop = plan->loop;
     const uint32_t n = loop->n_inputs + loop->n_outputs;
+    int64_t extents[TJ_MAX_NDIM];
     int kept = 0;
+    sort_axes(plan, extents);
     for (int axis = 0; axis < plan->ndim; axis++) {
-        const int64_t extent = (int64_t)plan->words[2 + axis];
+        const int64_t extent = extents[axis];
         if (extent == 1)
             continue;
         int joins = kept > 0;

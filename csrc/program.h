@@ -74,7 +74,7 @@ typedef struct {
     const tj_buffer *buffers; uint64_t n_buffers;   /* buffers[k] describes buffer k + 1 */
     const uint64_t *segments; uint64_t n_segments;  /* word where each starts */
     uint64_t n_guards, n_hosts;                     /* their numbers are below these */
-    uintptr_t dgemm, sgemm;                         /* BLAS functions of the Fortran interface, or 0 */
+    uintptr_t dgemm, sgemm, dgemv, sgemv;           /* BLAS functions of the Fortran interface, or 0 */
     uint64_t simd;                                  /* 0: the best that the CPU has; 1 baseline, 2 at most avx2, 3 at most avx512 */
 } tj_source;
 

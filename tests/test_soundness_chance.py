@@ -168,6 +168,31 @@ def test_a_function_that_counts_in_a_dict():
         assert [gradient(1.0) for _ in range(3)] == [1.0, 2.0, 3.0]
 
 
+def test_traced_values_left_in_a_list_become_the_values():
+    history, table = [], {}
+
+    def f(x):
+        history.append(x * 2)
+        table["last"] = x * 3
+        return x * len(history) + len(table)
+    gradient = tj.grad(f)
+    with pytest.warns(tj.TraceWarning, match="'history'"):
+        assert [gradient(3.0), gradient(4.0)] == [1.0, 2.0]
+    assert history == [6.0, 8.0] and table == {"last": 12.0}
+
+
+def test_arrays_keep_their_identity_in_lists_that_f_changes():
+    large = np.ones(1000)
+    arrays = [large, np.sin]
+
+    def f(x):
+        arrays.append(1.0)
+        return np.sum(arrays[0] * x)
+    with pytest.warns(tj.TraceWarning):
+        tj.grad(f)(1.0)
+    assert arrays[0] is large and arrays[1] is np.sin and arrays[2] == 1.0
+
+
 def test_an_iterator_is_not_reused():
     import itertools
     numbers = itertools.count(1)

@@ -1,23 +1,25 @@
 """Where BLAS comes from: the functions that SciPy exports to C, when it is installed.
 
-`dgemm` and `sgemm` are addresses for the kernel, 0 without SciPy; `available` says which. Without BLAS the encoder leaves large matrix
-products to NumPy (host calls). SciPy itself is not used, and nothing of it is imported but this table.
+`functions` holds their addresses for the kernel by name, 0 without SciPy; `available` says which. Without BLAS the encoder leaves large
+matrix products to NumPy (host calls). SciPy itself is not used, and nothing of it is imported but this table.
 """
 
 import ctypes
+
+NAMES = ("dgemm", "sgemm", "dgemv", "sgemv")
 
 
 def _addresses():
     try:
         from scipy.linalg.cython_blas import __pyx_capi__ as table
     except ImportError:
-        return 0, 0
+        return dict.fromkeys(NAMES, 0)
     name_of = ctypes.pythonapi.PyCapsule_GetName
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return tuple(pointer_of(table[name], name_of(table[name])) for name in ("dgemm", "sgemm"))
+    return {name: pointer_of(table[name], name_of(table[name])) for name in NAMES}
 
 
-dgemm, sgemm = _addresses()
-available = bool(dgemm and sgemm)
+functions = _addresses()
+available = all(functions.values())

@@ -70,6 +70,7 @@ class World:
         self.originals = {}  # id of a copy -> (copy, original)
         self.modules = {}  # id of a globals dict -> (globals, their TracedGlobals or None for a library)
         self.cells = {}  # id of a cell -> (cell, new cell, what it was given)
+        self.containers = []  # lists and dicts that f reads as they are
         self.copies = []  # (original container, its copy, what the copy was given): lists and dicts
         self.twins = Twins(self)
         self.closed = False  # then copies that are still around see the originals
@@ -236,6 +237,7 @@ class World:
         self.reads.sequence(items, path)
         new = self._visit(items, path)
         if all(a is b for a, b in zip(new, items)):
+            self.containers.append(items)
             return items
         self.copies.append((items, new, [*new]))
         return self._learn(items, new)
@@ -261,6 +263,7 @@ class World:
         keys = [self.value(key, f"a key of {path}") for key in items]
         values = [self.value(item, f"{path}[{key!r:.40}]") for key, item in items.items()]
         if all(a is b for a, b in zip(keys, items)) and all(a is b for a, b in zip(values, items.values())):
+            self.containers.append(items)
             return items
         new = dict(zip(keys, values))
         if type(items) is collections.defaultdict:
@@ -295,17 +298,18 @@ class World:
         kind = type(value)
         if kind is Tracer or kind in PLAIN:
             return value
-        if kind in (list, tuple):
-            new = [self.release(item) for item in value]
-            return value if all(a is b for a, b in zip(new, value)) and id(value) not in self.originals else kind(new)
-        if isinstance(value, tuple) and hasattr(kind, "_make"):
-            return tuple.__new__(self.twins.original_class(kind), [self.release(item) for item in value])
-        if kind is dict:
-            new = {self.release(key): self.release(item) for key, item in value.items()}
-            return value if all(new[key] is item for key, item in value.items() if key in new) and len(new) == len(value) else new
         known = self.originals.get(id(value))
         if known is not None and known[0] is value:
             return known[1]
+        if kind is list or isinstance(value, tuple):
+            new = [self.release(item) for item in value]
+            original = self.twins.original_class(kind)
+            if original is kind and _same_objects(new, value):
+                return value
+            return new if kind is list else tuple.__new__(original, new)
+        if kind is dict:
+            keys, items = [self.release(key) for key in value], [self.release(item) for item in value.values()]
+            return value if _same_objects(keys, [*value]) and _same_objects(items, [*value.values()]) else dict(zip(keys, items))
         return self.twins.release(value)
 
     def close(self):
@@ -323,19 +327,30 @@ class World:
                 self.reads.refuse("it assigns a variable of the function around it")
             elif type(found) is Tracer and found is not given:
                 cell.cell_contents = self.settled(found)
+        for items in self.containers:
+            for key, found in enumerate(items) if isinstance(items, list) else items.items():
+                if type(found) is Tracer:  # appended by f, say
+                    items[key] = self.settled(found)
         for items, copy, given in self.copies:
             if not (_same_objects([*copy], [*given]) and (type(copy) is list or _same_objects([*copy.values()], [*given.values()]))):
-                new = self.release(copy)
+                new = copy.items() if isinstance(copy, dict) else [(item,) for item in copy]
+                new = [tuple(map(self.settled, parts)) for parts in new]
                 items.clear()
-                (items.update if isinstance(items, dict) else items.extend)(new)
+                if isinstance(items, dict):
+                    items.update(new)
+                else:
+                    items.extend(item for (item,) in new)
                 self.reads.refuse("it changes a list or dict that it reads")
         self.twins.close()
         self.known = self.originals = self.cells = {}
-        self.copies = []
+        self.copies = self.containers = []
         self.closed = True
 
     def settled(self, value):
         """What is left of a value when the trace is over: what a tracer stands for, the original of a copy."""
+        known = self.originals.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
         if type(value) is Tracer:
             found = value.value
             return found.copy() if isinstance(found, np.ndarray) else found

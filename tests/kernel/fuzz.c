@@ -77,8 +77,22 @@ static void release(void *context, void *memory) {
                 c[i + (int64_t)j * *ld_c] = total;                                                                        \
             }                                                                                                             \
     }
+#define GEMV(name, T)                                                                                                      \
+    static void name(const char *flag, int *m, int *n, void *alpha, void *a_, int *ld, void *x_, int *step_x, void *beta, void *y_, int *step_y) { \
+        const T *a = a_, *x = x_;                                                                                         \
+        T *y = y_;                                                                                                        \
+        check(*(T *)alpha == 1 && *(T *)beta == 0 && *ld >= *m && *step_x > 0 && *step_y > 0, "arguments of a vector product"); \
+        for (int i = 0; i < (*flag == 'N' ? *m : *n); i++) {                                                              \
+            T total = 0;                                                                                                  \
+            for (int j = 0; j < (*flag == 'N' ? *n : *m); j++)                                                            \
+                total += (*flag == 'N' ? a[i + (int64_t)j * *ld] : a[j + (int64_t)i * *ld]) * x[(int64_t)j * *step_x];    \
+            y[(int64_t)i * *step_y] = total;                                                                              \
+        }                                                                                                                 \
+    }
 GEMM(dgemm, double)
 GEMM(sgemm, float)
+GEMV(dgemv, double)
+GEMV(sgemv, float)
 
 /* --- programs --------------------------------------------------------------------------------------------------------------- */
 
@@ -127,7 +141,7 @@ static tj_program *load(const program *p, accounts *a, tj_error *error) {
     const tj_source source = {.words = p->words, .n_words = p->n_words, .constants = p->constants, .constant_bytes = p->constant_bytes,
                               .arena_bytes = p->arena_bytes, .buffers = p->buffers, .n_buffers = p->n_buffers, .segments = p->segments,
                               .n_segments = p->n_segments, .n_guards = p->n_guards, .n_hosts = p->n_hosts, .dgemm = (uintptr_t)dgemm,
-                              .sgemm = (uintptr_t)sgemm, .simd = below(4)};
+                              .sgemm = (uintptr_t)sgemm, .dgemv = (uintptr_t)dgemv, .sgemv = (uintptr_t)sgemv, .simd = below(4)};
     return tj_program_load_with(&source, &(tj_allocator){allocate, release, a}, error);
 }
 

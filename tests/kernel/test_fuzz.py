@@ -108,6 +108,8 @@ def seed_programs():
                           ((1, 0, (), 16, 80), (1, 0, (), 160, 8), (0, 64, (), 336, 16))):
             offset = 152 if a[4] < 0 else 0
             assembler.matmul("f64", (), 20, 20, 20, (a[0], offset, *a[2:]), b, out)
+        assembler.matmul("f64", (), 1, 3, 390, (1, 0, (), 0, 0), (1, 0, (), 8, 24), (0, 64, (), 0, 8))
+        assembler.matmul("f32", (), 20, 1, 60, (1, 0, (), 152, 4), (1, 476, (), -8, 0), (2, 152, (), -8, 0))
         assembler.end()
 
     return [

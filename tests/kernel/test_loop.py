@@ -199,3 +199,40 @@ def test_a_loop_that_breaks_a_rule_is_refused_by_name(micros, outputs, reason):
 
     with pytest.raises(ProgramError, match=reason):
         assemble(write, [Type("f64", (4,))], [Type("f64", (4,))], constants=bytes(8), arena_bytes=64)
+
+
+ARITHMETIC = ("add", "subtract", "multiply", "divide")
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("seed", range(40))
+def test_joined_steps_give_the_bits_of_single_steps(seed, dtype, effort):
+    size, n = DTYPE_OF_NAME[dtype].itemsize, 300
+    for repeat in range(effort):
+        rng = np.random.default_rng([seed, repeat])
+        steps = []
+        for _ in range(int(rng.integers(2, 25))):
+            op = str(rng.choice([*ARITHMETIC, "sin", "exp", "tanh", "log", "square"], p=[0.2, 0.15, 0.25, 0.1, 0.06, 0.06, 0.06, 0.06, 0.06]))
+            steps.append((op, dtype, int(rng.integers(0, 6)), *(int(k) for k in rng.integers(0, 5, 2 if op in ARITHMETIC else 1))))
+        x = rng.normal(size=(6, n)).astype(DTYPE_OF_NAME[dtype])  # registers 0..5 at the start
+        rows = [(0, k * n * size, dtype, (size,)) for k in range(6)]
+
+        def write(assembler, single):
+            for k in range(6):
+                assembler.loop((n,), [(k + 1, 0, dtype, (size,))], [], [("store", 0, *rows[k])])
+            if single:
+                for op, _, target, *sources in steps:
+                    assembler.loop((n,), [rows[k] for k in sources], [(op, dtype, 9, *range(len(sources)))], [("store", 9, *rows[target])])
+            else:
+                assembler.loop((n,), rows, steps, [("store", k, *rows[k]) for k in range(6)])
+            for k in range(6):
+                assembler.loop((n,), [rows[k]], [], [("store", 0, k + 7, 0, dtype, (size,))])
+            assembler.end()
+
+        types = [Type(dtype, (n,))] * 6
+        out = np.empty((2, 6, n), x.dtype)
+        for single in (0, 1):
+            simd = int(rng.integers(0, 4))
+            simd = 0 if any(step[0] not in ARITHMETIC for step in steps) else simd  # vector math differs between instruction sets
+            assemble(lambda assembler: write(assembler, single), types, types, arena_bytes=6 * n * size, simd=simd).run(list(x), list(out[single]))
+        np.testing.assert_array_equal(out[0], out[1])
