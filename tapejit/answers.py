@@ -7,6 +7,8 @@ Read next: `passes/differentiate.py`; `specialize.py`, which keeps answers with 
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from .errors import OutputError
@@ -73,7 +75,7 @@ class Answer:
     def result(self, values):
         """What the function returned, rebuilt from the values of its traced outputs."""
         values = iter(values)
-        return self.recording.out_tree.build([leaf.value if leaf.kind == "static" else next(values) for leaf in self.recording.outputs])
+        return self.recording.out_tree.build([fresh(leaf.value) if leaf.kind == "static" else next(values) for leaf in self.recording.outputs])
 
     def by_argument(self, derivatives):
         """Derivatives of the differentiated leaves as the arguments' containers: one, or a tuple for several arguments."""
@@ -85,6 +87,11 @@ class Answer:
         out = [subtree.build([of_leaf.get(k) for k in range(low, high)]) for subtree, (low, high, _) in zip(subtrees, request.selected(tree))]
         single = not isinstance(request.argnums, tuple) and request.argnums is not None and len(out) == 1
         return out[0] if single or (request.argnums == () and len(out) == 1) else tuple(out)
+
+
+def fresh(value):
+    """A static result for one call: a set, bytearray or array is the caller's to change."""
+    return copy(value) if isinstance(value, (set, bytearray, np.ndarray)) else value
 
 
 def as_kind(value, kind):
@@ -163,6 +170,7 @@ class GradAnswer(Answer):
         paths = argument_paths(self.recording.tree)
         readers = [(paths[what] if source == "leaf" else "an array that the function reads", array)
                    for (source, what), array in zip(self.recording.inputs, inputs)]
+        readers += [("an array that the function reads", array) for array in self.recording.baked]
         targets, write_back = open_shadows(extra, self.by_argument(range(count)), program.outputs[first:first + count], readers)
         outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
         outputs[first:first + count] = targets
@@ -189,7 +197,7 @@ class GradAnswer(Answer):
         if not self.request.has_aux:
             return (value, gradient) if self.with_value else gradient
         aux = iter(values[count:])
-        aux = self.recording.out_tree.children[1].build([leaf.value if leaf.kind == "static" else next(aux) for leaf in self.recording.outputs[1:]])
+        aux = self.recording.out_tree.children[1].build([fresh(leaf.value) if leaf.kind == "static" else next(aux) for leaf in self.recording.outputs[1:]])
         return ((value, aux), gradient) if self.with_value else (gradient, aux)
 
 

@@ -42,9 +42,10 @@ class Recording:
     differentiated   indices of the leaves that have a derivative, in order; kinds[k] says how leaf k was given
     outputs          one OutputLeaf per leaf of out_tree
     reads            what was read by name (None: not guarded); reusable, or why not
+    baked            arrays that became constants of the tape
     """
 
-    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why")
+    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked")
 
     def current(self):
         """True while everything that the function read by name is as it was."""
@@ -120,6 +121,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.kinds = {k: leaf_kind(leaves[k]) for k in traced}
     recording.differentiated = [k for k in traced if k in differentiated]
     recording.inputs = [("leaf", traced[p]) if p < len(traced) else ("capture", captured[p]) for p in range(len(tape.inputs))]
+    recording.baked = trace.constants_from_arrays
     recording.reads = reads if guarded else None
     recording.reusable = reads.reusable or not guarded
     recording.why = None if recording.reusable else reads.why

@@ -52,6 +52,8 @@ class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure
                 raise ArgumentError(f"{self.kind}: argnums={number}, but the function was called with {count} positional argument{'s' * (count != 1)}: "
                                     f"use argnums from 0 to {count - 1}, or argnames for keyword arguments" if count else
                                     f"{self.kind}: argnums={number}, but the function was called without positional arguments: use argnames")
+            if spans[number % count] in out:
+                raise ArgumentError(f"{self.kind}: argnums names args[{number % count}] twice: {self.argnums!r}")
             out.append(spans[number % count])
         for name in self.argnames:
             if name not in spans:

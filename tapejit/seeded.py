@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 
-from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, tangents_of
+from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, tangents_of
 from .errors import ArgumentError, OutputError
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
@@ -111,8 +111,17 @@ class Linear:
     def __repr__(self):
         return f"<{type(self.answer).__name__.removesuffix('Answer').lower()} of {self.answer.recording.tape.name}>"
 
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self  # it is immutable: a copy would be no different
+
+    def __reduce__(self):
+        raise TypeError(f"{self!r} holds memory of the kernel and cannot be pickled: pickle the function and its arguments")
+
     def __del__(self):
-        if self.program is not None:
+        if getattr(self, "program", None) is not None:
             self.program.release(self.workspace)
 
 
@@ -177,6 +186,8 @@ class LinearizeAnswer(LateSeeds):
 def tangent_leaves(recording, tangents, name):
     """The checked tangents of the differentiated leaves, from one container per positional argument."""
     args = recording.tree.children[0]
+    if len(tangents) != len(args.children):
+        raise ArgumentError(f"{name}: expected one tangent per primal, {len(args.children)}, found {len(tangents)}")
     leaves, tree = _flatten_like(tuple(tangents), args)
     if tree != args:
         raise ArgumentError(f"{name}: expected tangents with the containers of the primals, {args!r}, found {tree!r}")
@@ -326,7 +337,7 @@ class JacobianAnswer(Answer):
             return jacobian
         traced = iter(values[:aux])
         rest = self.recording.outputs[self.count_targets:]
-        return jacobian, self.recording.out_tree.children[1].build([leaf.value if leaf.kind == "static" else next(traced) for leaf in rest])
+        return jacobian, self.recording.out_tree.children[1].build([fresh(leaf.value) if leaf.kind == "static" else next(traced) for leaf in rest])
 
 
 def _scalar_block(block, out_kind, in_kind):

@@ -14,6 +14,7 @@ import contextlib
 import threading
 import time
 import warnings
+import weakref
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from .trace import RUNNING, Tracer, current_trace
 from .tree import LEAF, flatten
 
 TRACES_KEPT = 64  # per function and request
+CHAIN = 8  # traces that are tried by their generated functions before the general path
 
 _state = threading.local()
 
@@ -37,7 +39,7 @@ _state = threading.local()
 class Entry:
     """One compiled trace of a function: how its inputs are gathered, its program, and how its outputs become a result."""
 
-    __slots__ = ("recording", "answer", "tape", "program", "_direct")
+    __slots__ = ("recording", "answer", "tape", "program", "otherwise", "_direct")
 
     def __init__(self, recording, request):
         self.recording = recording
@@ -84,13 +86,13 @@ class Entry:
         self.program = compile_tape(tape, late=self.answer.late)
         return True
 
-    def direct(self, general, leaves):
-        """The generated function for calls like this one, or `general` where there is none."""
+    def direct(self, leaves):
+        """The generated function for calls like this one (what it cannot answer it hands to `otherwise`), or None."""
         if self._direct is None:
-            self._direct = self._make_direct(general, leaves) or general
-        return self._direct
+            self._direct = self._make_direct(leaves) or False
+        return self._direct or None
 
-    def _make_direct(self, general, leaves):
+    def _make_direct(self, leaves):
         recording, answer = self.recording, self.answer
         result = answer.result_source()
         args, kwargs = recording.tree.children
@@ -109,7 +111,7 @@ class Entry:
                 arguments.append((kind, traced[k].dtype, traced[k].shape) if kind == "array" else (kind, traced[k].dtype) if kind == "scalar" else (kind,))
         outputs = list(zip(answer.kinds, self.program.outputs))
         unchanged = None if recording.reads is None else recording.reads.checker()
-        return direct_call(arguments, recording.inputs, outputs, result, self.program, unchanged, RUNNING, general)
+        return direct_call(arguments, recording.inputs, outputs, result, self.program, unchanged, RUNNING, self)
 
 
 def as_input(value):
@@ -121,12 +123,18 @@ class Specializer:
     """The traces of one function for one request. Call it with (args, kwargs)."""
 
     def __init__(self, function, request):
-        self.function = function
+        self._function = weakly(function)
         self.request = request
         self.entries = {}  # key -> list of Entry, most recently used first
         self.kept = 0
         self.warned = set()
+        self.chain = []  # the entries that `fast` tries, in order
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
+
+    @property
+    def function(self):
+        """The function; whoever calls holds it, and a kept Specializer alone does not keep it, and what it captures, alive."""
+        return self._function()
 
     def call(self, args, kwargs, extra=None):
         """The result of the request for these arguments; `extra` is what the request itself is given (tangents, buffers)."""
@@ -144,7 +152,7 @@ class Specializer:
                 continue
             if place:
                 entries.insert(0, entries.pop(place))
-            self.fast = entry.direct(self.call, leaves)
+            self._order(entry, leaves)
             if getattr(_state, "verifying", False):
                 self._verify(leaves, tree, traced, extra, result)
             return result
@@ -155,6 +163,14 @@ class Specializer:
         elif settled:
             self._warn("single-use", f"{name_of(self.function)} is traced again at each call: {entry.recording.why}")
         return result
+
+    def _order(self, entry, leaves):
+        """Let the generated functions of the entries used last be tried one after the other, this one first; then `call`."""
+        chain = self.chain = [entry] + [other for other in self.chain if other is not entry][:CHAIN - 1]
+        for this, following in zip(chain, chain[1:]):
+            this.otherwise = following.direct(leaves) or self.call
+        chain[-1].otherwise = self.call
+        self.fast = entry.direct(leaves) or self.call
 
     def compile(self, leaves, tree, traced):
         """A new Entry for these arguments. Not kept here."""
@@ -197,11 +213,15 @@ class Specializer:
                 if leaf.dtype.newbyteorder("=") not in NAME_OF_DTYPE or isinstance(leaf, (np.matrix, np.ma.MaskedArray)):
                     self._refuse(leaf, tree, k)
                 traced.append(k)
-                parts.append((leaf.dtype.char, leaf.shape))
+                # NumPy's order="K", and whether a reshape is a view, follow the layout: another one is another trace.
+                layout = None if leaf.flags.c_contiguous else leaf.strides
+                parts.append((kind, leaf.dtype.str, leaf.shape, layout))
             elif kind is float:
                 traced.append(k)
                 parts.append(float)
-            elif isinstance(leaf, np.generic) and leaf.dtype in NAME_OF_DTYPE:
+            elif isinstance(leaf, np.generic) and leaf.dtype.kind in "biufc":
+                if leaf.dtype not in NAME_OF_DTYPE:
+                    self._refuse(leaf, tree, k)
                 traced.append(k)
                 parts.append(leaf.dtype.char)
             elif kind is complex:
@@ -216,7 +236,7 @@ class Specializer:
         if isinstance(leaf, (np.matrix, np.ma.MaskedArray)):
             raise ArgumentError(f"{path} is a {type(leaf).__name__}, expected a plain ndarray: pass np.asarray({path})")
         raise ArgumentError(
-            f"{path} is an array of dtype {leaf.dtype}, expected bool, integers, floats or complex numbers: convert it, for example {path}.astype(float)")
+            f"{path} is {'an array' if isinstance(leaf, np.ndarray) else 'a number'} of dtype {leaf.dtype}, expected bool, integers, floats or complex numbers: convert it, for example {path}.astype(float)")
 
     def _keep(self, key, entry):
         self.entries.setdefault(key, []).insert(0, entry)
@@ -249,25 +269,25 @@ def static_key(leaf):
     """What tells two static arguments apart: type and value for plain values, identity for the rest."""
     if leaf is None or isinstance(leaf, (bool, int, str, bytes)):
         return type(leaf), leaf
-    return _Identity(leaf)
+    return Identity(leaf)
 
 
-class _Identity:
+class Identity:
     """A hashable stand-in for an object, equal to itself alone (bound methods: same function and same object)."""
 
-    __slots__ = ("object", "_key")
+    __slots__ = ("object", "key")
 
     def __init__(self, object):
         self.object = object
         bound = getattr(object, "__self__", None)
         function = getattr(object, "__func__", None)
-        self._key = (id(object),) if function is None else (id(bound), id(function))
+        self.key = (id(object),) if function is None else (id(bound), id(function))
 
     def __hash__(self):
-        return hash(self._key)
+        return hash(self.key)
 
     def __eq__(self, other):
-        return type(other) is _Identity and self._key == other._key
+        return type(other) is Identity and self.key == other.key
 
 
 def same_results(a, b):
@@ -288,17 +308,33 @@ _specializers = {}
 SPECIALIZERS_KEPT = 256
 
 
+def weakly(function):
+    """A function () -> `function` that does not keep it alive, where that is possible."""
+    try:
+        return weakref.WeakMethod(function) if hasattr(function, "__func__") else weakref.ref(function)
+    except TypeError:
+        return lambda: function
+
+
 def specializer_of(function, request):
     """The Specializer of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
-    key = (_Identity(function), request)
+    key = (Identity(function).key, request)
     found = _specializers.get(key)
-    if found is None:
+    if found is None or found.function is not function and found.function != function:  # an id can be given again
         found = Specializer(function, request)
         if len(_specializers) >= SPECIALIZERS_KEPT:
             with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
                 del _specializers[next(iter(_specializers))]
         _specializers[key] = found
+        owner = getattr(function, "__self__", None) if hasattr(function, "__func__") else function
+        with contextlib.suppress(TypeError):
+            weakref.finalize(owner, _forget, key, weakref.ref(found)).atexit = False
     return found
+
+
+def _forget(key, specializer):
+    if _specializers.get(key) is specializer():
+        _specializers.pop(key, None)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 Signatures are JAX's. All transforms take the same keywords:
 
-argnums     int or tuple of ints: the positional arguments to differentiate by (a tuple gives a tuple of derivatives)
-argnames    name or names of keyword arguments to differentiate by; alone, they replace the default argnums=0
+argnums     int or tuple of ints: the positional arguments to differentiate by (a tuple gives a tuple of derivatives); default 0
+argnames    name or names of keyword arguments to differentiate by; without argnums, these alone
 has_aux     the function returns (value, aux); aux is passed through
 retarget    False: run the function as it is, not as a retargeted copy (np.zeros and the like then make plain arrays)
 pure        True: a promise that nothing the function reads by name changes; the checks of each call are left out
@@ -21,7 +21,7 @@ import numpy as np
 from .errors import ArgumentError, OutputError
 from .recording import name_of
 from .request import Request
-from .specialize import specializer_of
+from .specialize import Identity, specializer_of
 from .tree import flatten
 
 
@@ -66,7 +66,7 @@ def _transformed(kind, function, request, extra=None, doc=None):
     return transformed
 
 
-def grad(function, argnums=0, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+def grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
     """A function that returns the gradient of a scalar-valued function.
 
     out: a buffer, or container of buffers, with the gradient's structure, shapes and dtypes. Each call then sets these buffers and returns
@@ -78,29 +78,26 @@ def grad(function, argnums=0, *, argnames=None, has_aux=False, out=None, retarge
     >>> tj.grad(lambda x, y: x * y)(2.0, 3.0)
     3.0
     """
-    argnums = None if argnames is not None and argnums == 0 else argnums
     return _transformed("grad", function, _request("grad", function, argnums, argnames, has_aux, retarget, pure), out)
 
 
-def value_and_grad(function, argnums=0, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+def value_and_grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
     """A function that returns (value, gradient), or ((value, aux), gradient) with has_aux: one program computes both.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    argnums = None if argnames is not None and argnums == 0 else argnums
     return _transformed("value_and_grad", function, _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure), out)
 
 
-def elementwise_grad(function, argnums=0, *, argnames=None, retarget=True, pure=False):
+def elementwise_grad(function, argnums=None, *, argnames=None, retarget=True, pure=False):
     """A function that returns the gradient of the sum of a function's output: for functions applied element by element, the derivative at each element.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.elementwise_grad(np.sin)(np.array([0.0, 0.0]))
     array([1., 1.])
     """
-    argnums = None if argnames is not None and argnums == 0 else argnums
     return _transformed("elementwise_grad", function, _request("elementwise_grad", function, argnums, argnames, False, retarget, pure))
 
 
@@ -170,9 +167,8 @@ def linearize(function, *primals, retarget=True, pure=False):
 
 
 def _jacobian(kind):
-    def transform(function, argnums=0, *, argnames=None, has_aux=False, retarget=True, pure=False):
-        argnums = None if argnames is not None and argnums == 0 else argnums
-        return _transformed(kind, function, _request(kind, function, argnums, argnames, has_aux, retarget, pure))
+    def transform(function, argnums=None, *, argnames=None, has_aux=False, retarget=True, pure=False):
+            return _transformed(kind, function, _request(kind, function, argnums, argnames, has_aux, retarget, pure))
 
     transform.__name__ = transform.__qualname__ = kind
     return transform
@@ -206,7 +202,23 @@ array([[3., 2.],
 """
 
 
-def hessian(function, argnums=0, *, argnames=None, has_aux=False, retarget=True, pure=False):
+def _kept_by_identity(make):
+    """A cache of what `make` returns for a function (told apart by identity, whatever its __eq__ says) and hashable options."""
+    kept = {}
+
+    def find(function, *options):
+        key = (Identity(function), options)
+        found = kept.get(key)
+        if found is None:
+            while len(kept) >= 64:
+                kept.pop(next(iter(kept)), None)
+            found = kept[key] = make(function, *options)
+        return found
+
+    return find
+
+
+def hessian(function, argnums=None, *, argnames=None, has_aux=False, retarget=True, pure=False):
     """A function that returns the second derivatives of a scalar-valued function: `jacfwd` of `grad`, one sweep per input element.
 
     >>> import numpy as np, tapejit as tj
@@ -215,7 +227,8 @@ def hessian(function, argnums=0, *, argnames=None, has_aux=False, retarget=True,
            [2., 0.]])
     """
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "retarget": retarget, "pure": pure}
-    return jacfwd(_shared_grad(function, **options), **options)
+    hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
+    return jacfwd(_shared_grad(function, *hashable), **options)
 
 
 def hvp(function, argnums=0, *, retarget=True, pure=False):
@@ -232,37 +245,32 @@ def hvp(function, argnums=0, *, retarget=True, pure=False):
     return jit(_hessian_product(function, argnums, retarget, pure), retarget=retarget, pure=pure)
 
 
-@functools.lru_cache(maxsize=256)
+@_kept_by_identity
 def _hessian_product(function, argnums, retarget, pure):
-    """One function object per (function, options), so that its traces are shared."""
-    gradient = _shared_grad(function, argnums=argnums, retarget=retarget, pure=pure)
+    """The function (*args, vector) -> Hessian times vector."""
+    gradient = grad(function, argnums, retarget=retarget, pure=pure)
 
     def hessian_product(*args):
         if len(args) < 2:
-            raise ArgumentError("hvp: expected the function's arguments and, last, the vector; found one argument")
-        *args, vector = args
+            raise ArgumentError(f"hvp: expected the function's arguments and, last, the vector; found {len(args)} argument{'s' * (len(args) != 1)}")
+        *primals, vector = args
+        before, after = tuple(primals[:argnums]), tuple(primals[argnums + 1:])
 
         def along(x):
-            return gradient(*args[:argnums], x, *args[argnums + 1:])
+            return gradient(*before, x, *after)
 
-        return jvp(along, (args[argnums],), (vector,), retarget=retarget, pure=pure)[1]
+        try:
+            return jvp(along, (primals[argnums],), (vector,), retarget=retarget, pure=pure)[1]
+        except ArgumentError as error:
+            raise ArgumentError(str(error).replace("jvp: tangents[0]", "hvp: the vector")) from None
 
     hessian_product.__name__ = f"hvp({name_of(function)})"
     return hessian_product
 
 
-@functools.lru_cache(maxsize=256)
-def _cached_grad(function, options):
+@_kept_by_identity
+def _shared_grad(function, *options):
     return grad(function, **dict(options))
-
-
-def _shared_grad(function, **options):
-    """grad(function), the same object for the same function and options."""
-    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    try:
-        return _cached_grad(function, tuple(options.items()))
-    except TypeError:  # an unhashable callable
-        return grad(function, **options)
 
 
 def trace(function, *, retarget=True):

@@ -26,19 +26,20 @@ class Tree:
     kind is 'leaf', 'none' or a container type; `keys` are its keys, names or static data; `children` its Trees.
     """
 
-    __slots__ = ("kind", "keys", "children", "leaves", "_hash")
+    __slots__ = ("kind", "keys", "children", "leaves", "_identity", "_hash")
 
     def __init__(self, kind, keys=None, children=()):
         self.kind, self.keys, self.children = kind, keys, children
         self.leaves = 1 if kind == "leaf" else sum(child.leaves for child in children)
-        self._hash = hash((kind, keys, children))
+        key_types = tuple([type(key) for key in keys]) if type(keys) is tuple else None  # 1, 1.0 and True are equal, and are not the same key
+        self._identity = kind, keys, key_types, children
+        self._hash = hash(self._identity)
 
     def __hash__(self):
         return self._hash
 
     def __eq__(self, other):
-        return self is other or (
-            type(other) is Tree and self._hash == other._hash and self.kind == other.kind and self.keys == other.keys and self.children == other.children)
+        return self is other or (type(other) is Tree and self._hash == other._hash and self._identity == other._identity)
 
     def __repr__(self):
         return repr(self.build(["*"] * self.leaves)) if self.leaves < 20 else f"<tree of {self.leaves} leaves>"
@@ -65,6 +66,8 @@ class Tree:
             return _REGISTERED[kind][1](self.keys, children)
         if issubclass(kind, tuple):
             return kind._make(children)
+        if issubclass(kind, list):
+            return kind(children)
         new = object.__new__(kind)  # a dataclass: set its fields, without running __init__ again
         for name, child in zip(self.keys, children):
             object.__setattr__(new, name, child)
@@ -80,7 +83,7 @@ class Tree:
         return out
 
     def _labels(self):
-        if self.kind in (list, tuple):
+        if self.keys is None and self.kind != "none":
             return [f"[{k}]" for k in range(len(self.children))]
         if self.kind in _REGISTERED:
             return [f".children[{k}]" for k in range(len(self.children))]
@@ -108,7 +111,9 @@ def _flatten(value, leaves):
     if kind in _REGISTERED:
         children, static = _REGISTERED[kind][0](value)
         return Tree(kind, static, tuple([_flatten(child, leaves) for child in children]))
-    if isinstance(value, dict) and issubclass(kind, dict):
+    if issubclass(kind, list):
+        return Tree(kind, None, tuple([_flatten(child, leaves) for child in value]))
+    if issubclass(kind, dict):
         return Tree(kind, tuple(value), tuple([_flatten(child, leaves) for child in value.values()]))
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return Tree(kind, kind._fields, tuple([_flatten(child, leaves) for child in value]))

@@ -15,7 +15,7 @@ from .program import from_buffer, lib, new_cell
 _CALLS = {1: lib.tj_call1, 2: lib.tj_call2, 3: lib.tj_call3, 4: lib.tj_call4}
 
 
-def direct_call(arguments, inputs, outputs, result, program, unchanged, busy, general):
+def direct_call(arguments, inputs, outputs, result, program, unchanged, busy, entry):
     """The generated function, or None when the program needs more than plain buffers.
 
     arguments  by position: ('array', dtype, shape), ('scalar', dtype), ('float',) or ('static', value)
@@ -24,13 +24,13 @@ def direct_call(arguments, inputs, outputs, result, program, unchanged, busy, ge
     result     the result as Python source over o0, o1, ... in which each output stands once
     unchanged  function () -> bool, or None: what the traced function read by name is as it was
     busy       a container that is empty while no trace and no verification runs
-    general    function (args, kwargs, extra): the general path
+    entry      its attribute `otherwise` is a function (args, kwargs, extra) for the calls that this one cannot answer
     """
     count = len(inputs) + len(outputs)
     if program.hosts or len(program.segments) != 1 or count not in _CALLS:
         return None
     names = {
-        "busy": busy, "general": general, "unchanged": unchanged, "ndarray": np.ndarray, "empty": np.empty, "from_buffer": from_buffer,
+        "busy": busy, "entry": entry, "unchanged": unchanged, "ndarray": np.ndarray, "empty": np.empty, "from_buffer": from_buffer,
         "call": _CALLS[count], "pop": program._pool.pop, "push": program.release, "acquire": program.acquire, "frames": [],
     }
     tests = ["not busy", "not kwargs", "extra is None", f"len(args) == {len(arguments)}"]
@@ -91,13 +91,13 @@ def direct(args, kwargs, extra=None):
                 status = call(frame[0].c, {', '.join(passed)})
             except (ValueError, BufferError):
                 frames.append(frame)
-                return general(args, kwargs, extra)
+                return entry.otherwise(args, kwargs, extra)
             if status == 0:
                 {'; '.join(read) or 'pass'}
                 frames.append(frame)
                 return {result}
             frames.append(frame)
-    return general(args, kwargs, extra)
+    return entry.otherwise(args, kwargs, extra)
 """
     exec(compile(source, "<direct call>", "exec"), names)
     return names["direct"]

@@ -33,7 +33,7 @@ def open_shadows(shadows, mirror, types, readers):
     for k, (path, shadow) in enumerate(zip(paths, leaves)):
         for other, array in [*readers, *zip(paths[:k], leaves[:k])]:
             if overlaps(shadow, array):
-                raise ShadowOverlapError(f"{path} shares memory with {other}: a sweep needs a buffer of its own for each result; pass np.empty_like({other})")
+                raise ShadowOverlapError(f"{path} shares memory with {other}: each result needs a buffer of its own, such as np.empty_like gives")
     targets = [None] * len(types)
     copies = []
     for place, shadow in zip(places, leaves):

@@ -7,10 +7,15 @@ cotangents. Zero is represented by absence: no record is ever made for a tangent
 
 from __future__ import annotations
 
+import os
+
+from ..errors import UnsupportedError
 from ..ops import FLOATS, OPS, ROWS
 from ..ops.linear import sum_to, zeros
 from ..ops.table import Expr
 from .templates import template_pull
+
+COMPLEX = frozenset(("c64", "c128"))
 
 
 def active_records(tape, sources):
@@ -28,6 +33,14 @@ def active_records(tape, sources):
                     active[k] = 1
                     break
     return active
+
+
+def refuse_complex(tape, k):
+    """Raise: the rows' rules are those of real functions."""
+    where = tape.line_of(k)
+    raise UnsupportedError(
+        (f"at {os.path.basename(where[0])}:{where[1]}, " if where else "") + f"{ROWS[tape.op[k]].name} gives a complex value that depends on a differentiated "
+        "argument; derivatives through complex numbers are not available: compute with real and imaginary parts as separate real arrays")
 
 
 def reverse(builder, seeds, sources):
@@ -49,6 +62,8 @@ def reverse(builder, seeds, sources):
         if kind[code] == "special":
             continue
         builder.line = tape.line[k]
+        if tape.types[tape.type[k]].dtype in COMPLEX:
+            refuse_complex(tape, k)
         if kind[code] == "elementwise" and pull(code, k, tape.operands_of(k), ct, cotangent):
             continue
         _PULL[kind[code]](builder, ROWS[code], k, Expr(builder, ct), active, cotangent)
@@ -135,6 +150,8 @@ def forward(builder, tangents, results):
         if not any(o in dots for o in operands):
             continue
         builder.line = tape.line[k]
+        if tape.types[tape.type[k]].dtype in COMPLEX:
+            refuse_complex(tape, k)
         dot = _PUSH[row.kind](builder, row, k, operands, dots)
         if dot is not None:
             dots[k] = dot
