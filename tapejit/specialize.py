@@ -14,7 +14,6 @@ import contextlib
 import threading
 import time
 import warnings
-import weakref
 
 import numpy as np
 
@@ -123,18 +122,13 @@ class Specializer:
     """The traces of one function for one request. Call it with (args, kwargs)."""
 
     def __init__(self, function, request):
-        self._function = weakly(function)
+        self.function = function
         self.request = request
         self.entries = {}  # key -> list of Entry, most recently used first
         self.kept = 0
         self.warned = set()
         self.chain = []  # the entries that `fast` tries, in order
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
-
-    @property
-    def function(self):
-        """The function; whoever calls holds it, and a kept Specializer alone does not keep it, and what it captures, alive."""
-        return self._function()
 
     def call(self, args, kwargs, extra=None):
         """The result of the request for these arguments; `extra` is what the request itself is given (tangents, buffers)."""
@@ -304,37 +298,19 @@ def same_results(a, b):
     return True
 
 
-_specializers = {}
-SPECIALIZERS_KEPT = 256
-
-
-def weakly(function):
-    """A function () -> `function` that does not keep it alive, where that is possible."""
-    try:
-        return weakref.WeakMethod(function) if hasattr(function, "__func__") else weakref.ref(function)
-    except TypeError:
-        return lambda: function
+_specializers = {}  # least recently used first
+SPECIALIZERS_KEPT = 64  # for functions whose transforms the user does not keep; each keeps its function, and what that captures, alive
 
 
 def specializer_of(function, request):
     """The Specializer of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
-    key = (Identity(function).key, request)
-    found = _specializers.get(key)
-    if found is None or found.function is not function and found.function != function:  # an id can be given again
-        found = Specializer(function, request)
-        if len(_specializers) >= SPECIALIZERS_KEPT:
-            with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
-                del _specializers[next(iter(_specializers))]
-        _specializers[key] = found
-        owner = getattr(function, "__self__", None) if hasattr(function, "__func__") else function
-        with contextlib.suppress(TypeError):
-            weakref.finalize(owner, _forget, key, weakref.ref(found)).atexit = False
+    key = (Identity(function), request)
+    found = _specializers.pop(key, None) or Specializer(function, request)
+    while len(_specializers) >= SPECIALIZERS_KEPT:
+        with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
+            del _specializers[next(iter(_specializers))]
+    _specializers[key] = found
     return found
-
-
-def _forget(key, specializer):
-    if _specializers.get(key) is specializer():
-        _specializers.pop(key, None)
 
 
 @contextlib.contextmanager
