@@ -62,11 +62,11 @@ def vector_symbols(names):
     """The C text of a program that calls the vector math function of each name."""
     machine = platform.machine()
     if machine in ("x86_64", "AMD64"):
-        widths, attribute = (("b", 16), ("d", 32), ("e", 64)), {16: "", 32: '__attribute__((target("avx2")))', 64: '__attribute__((target("avx512f")))'}
+        widths = (("b", 16, ""), ("d", 32, '__attribute__((target("avx2")))'), ("e", 64, '__attribute__((target("avx512f")))'))
     else:
-        widths, attribute = (("n", 16),), {16: ""}
+        widths = (("n", 16, ""),)
     lines, calls = [], []
-    for isa, size in widths:
+    for isa, size, attribute in widths:
         for ctype, suffix, lanes in (("double", "", size // 8), ("float", "f", size // 4)):
             vector = f"v{ctype}{size}"
             lines.append(f"typedef {ctype} {vector} __attribute__((vector_size({size})));")
@@ -74,7 +74,7 @@ def vector_symbols(names):
                 operands = "vv" if name in ("atan2", "hypot", "pow") else "v"
                 symbol = f"_ZGV{isa}N{lanes}{operands}_{name}{suffix}"
                 lines.append(f"{vector} {symbol}({', '.join([vector] * len(operands))});")
-                lines.append(f"{attribute[size]} void call{symbol}({vector} *x) {{ *x = {symbol}({', '.join(['*x'] * len(operands))}); }}")
+                lines.append(f"{attribute} void call{symbol}({vector} *x) {{ *x = {symbol}({', '.join(['*x'] * len(operands))}); }}")
                 calls.append(f"(void *)call{symbol}")
     return "\n".join(lines) + "\nvoid *table[] = {" + ", ".join(calls) + "};\nint main(int n, char **v) { return table[n] == (void *)v; }\n"
 
@@ -98,7 +98,8 @@ def ops_def(rows, vectors):
     lines = ["/* Printed by csrc/build_kernel.py from the op table; not committed. */"]
     for row in rows:
         kind = "PLAIN" if row.vector not in vectors else "WIDE" if row.dtype == "f32" and row.vector in WIDENED else "VECTOR"
-        lines.append(f'TJ_OP{row.arity}({row.name}, {row.first}, {row.dtype}, {row.result}, ({row.text}), "{row.text}", {kind}, {row.vector or "none"})')
+        types = f"{row.first}, {row.dtype}, {row.result}"
+        lines.append(f'TJ_OP{row.arity}({row.name}, {types}, ({row.text}), "{row.text}", {kind}, {row.vector or "none"})')
     return "\n".join(lines) + "\n"
 
 

@@ -166,7 +166,8 @@ void tj_scan_run(tj_workspace *w, const uint64_t *ip) {
                     const int64_t middle = start + width < n ? start + width : n, end = middle + width < n ? middle + width : n; \
                     int64_t left = start, right = middle;                                                                  \
                     for (int64_t j = start; j < end; j++)                                                                  \
-                        then[j] = left < middle && (right == end || !TJ_BEFORE(keys[now[right]], keys[now[left]])) ? now[left++] : now[right++]; \
+                        then[j] = left < middle && (right == end || !TJ_BEFORE(keys[now[right]], keys[now[left]]))         \
+                            ? now[left++] : now[right++];                                                                  \
                 }                                                                                                          \
                 int64_t *const swap = now;                                                                                 \
                 now = then;                                                                                                \

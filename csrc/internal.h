@@ -205,7 +205,9 @@ void tj_scan_run(tj_workspace *workspace, const uint64_t *ip) TJ_HIDDEN;
 void tj_order_run(tj_workspace *workspace, const uint64_t *ip) TJ_HIDDEN;
 
 /* Copies between memory with strides and a packed (rows, columns) block. */
-void tj_gather(void *dst, const void *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, int size) TJ_HIDDEN;
-void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, int size) TJ_HIDDEN;
+void tj_gather(void *dst, const void *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride,
+               int size) TJ_HIDDEN;
+void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride,
+                int size) TJ_HIDDEN;
 
 #endif

@@ -1,6 +1,6 @@
 /* Joins pairs of steps of a loop: where the result of one has a single use in another, and there is a function for both together, they
  * become one step, and the value between them stays in a CPU register. Arithmetic joins with arithmetic, a product with the vector
- * function of it, a vector function with a product or sum of it. Values do not change. Part of the planning of a loop; read plan.c first. */
+ * function of it, a vector function with a product or sum of it. Values do not change. Part of planning a loop; read plan.c first. */
 #include "internal.h"
 
 enum { WINDOW = 32, NOT_ARITHMETIC = -1 };    /* WINDOW: how many steps ahead the use of a result is looked for */
@@ -40,8 +40,10 @@ static int is_plain(const tj_loop *loop, const uint64_t *words, uint32_t k, cons
 }
 
 /* The one step for `opcode` with operands from_a and from_b and, on its result t, `user`; without a function when there is none. */
-static tj_step joined(uint32_t opcode, const tj_step *step, uint32_t user_opcode, const tj_step *user, int t_is_a, int t_is_b, const tj_simd_table *simd) {
-    const tj_joined *vector = &simd->joined[opcode - TJ_FIRST_ELEMENTWISE], *user_vector = &simd->joined[user_opcode - TJ_FIRST_ELEMENTWISE];
+static tj_step joined(uint32_t opcode, const tj_step *step, uint32_t user_opcode, const tj_step *user, int t_is_a, int t_is_b,
+                      const tj_simd_table *simd) {
+    const tj_joined *vector = &simd->joined[opcode - TJ_FIRST_ELEMENTWISE];
+    const tj_joined *user_vector = &simd->joined[user_opcode - TJ_FIRST_ELEMENTWISE];
     const uint16_t other = t_is_a && t_is_b ? user->dst : t_is_a ? user->b : user->a;
     int is_f64 = 0, user_is_f64 = 0;
     const int first = arithmetic(opcode, &is_f64), operation = arithmetic(user_opcode, &user_is_f64);

@@ -136,8 +136,9 @@ static int check_move(tj_loader *loader, const uint64_t *word) {
     const uint32_t opcode = low_half(word[0]);
     const int store = opcode >= TJ_STORE1;
     tj_span span;
+    const uint8_t dtype = dtype_of[opcode - (store ? TJ_STORE1 : TJ_LOAD1)];
     return check_slot(loader, high_half(word[0]), !store)
-        && tj_check_operand(loader, loader->at, word[1], word[2], dtype_of[opcode - (store ? TJ_STORE1 : TJ_LOAD1)], 0, NULL, NULL, store, &span);
+        && tj_check_operand(loader, loader->at, word[1], word[2], dtype, 0, NULL, NULL, store, &span);
 }
 
 static int check_guard(tj_loader *loader, const uint64_t *word) {
@@ -152,7 +153,8 @@ static int check_guard(tj_loader *loader, const uint64_t *word) {
 }
 
 /* An operand seen as (outer, n, inner), contiguous. */
-static int check_contiguous(tj_loader *loader, const uint64_t *address, uint64_t dtype, int64_t outer, int64_t n, int64_t inner, int write, tj_span *span) {
+static int check_contiguous(tj_loader *loader, const uint64_t *address, uint64_t dtype, int64_t outer, int64_t n, int64_t inner, int write,
+                            tj_span *span) {
     int64_t total = 1;
     if (!tj_check_extent(loader, loader->at, &total, outer) || !tj_check_extent(loader, loader->at, &total, n)
         || !tj_check_extent(loader, loader->at, &total, inner))
@@ -213,7 +215,7 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
     if (dtype == TJ_BOOL || dtype >= TJ_DTYPES)
         return tj_refuse(loader, loader->at, "matmul takes i32, i64, f32 or f64");
     const int64_t m = (int64_t)word[2], n = (int64_t)word[3], k = (int64_t)word[4];
-    int64_t batch = 1, mn = 1, mk = 1, kn = 1;
+    int64_t batch = 1;
     int64_t shape[3][TJ_MAX_NDIM], strides[TJ_MAX_NDIM];
     const int64_t sides[3][2] = {{m, k}, {k, n}, {m, n}};
     for (uint32_t axis = 0; axis < n_batch; axis++) {
@@ -222,9 +224,12 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
         for (int operand = 0; operand < 3; operand++)
             shape[operand][axis] = (int64_t)word[5 + axis];
     }
-    if (!tj_check_extent(loader, loader->at, &mn, m) || !tj_check_extent(loader, loader->at, &mn, n) || !tj_check_extent(loader, loader->at, &mk, m)
-        || !tj_check_extent(loader, loader->at, &mk, k) || !tj_check_extent(loader, loader->at, &kn, k) || !tj_check_extent(loader, loader->at, &kn, n))
-        return 0;
+    for (int operand = 0; operand < 3; operand++) {
+        int64_t total = 1;
+        for (int side = 0; side < 2; side++)
+            if (!tj_check_extent(loader, loader->at, &total, sides[operand][side]))
+                return 0;
+    }
     tj_span spans[3];
     const uint64_t *operand_words = word + 5 + n_batch;
     for (int operand = 0; operand < 3; operand++, operand_words += 4 + n_batch) {
@@ -234,7 +239,8 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
             strides[axis] = (int64_t)operand_words[4 + axis];
         strides[n_batch] = (int64_t)operand_words[2];
         strides[n_batch + 1] = (int64_t)operand_words[3];
-        if (!tj_check_operand(loader, loader->at, operand_words[0], operand_words[1], dtype, (int)n_batch + 2, shape[operand], strides, operand == 2, &spans[operand]))
+        if (!tj_check_operand(loader, loader->at, operand_words[0], operand_words[1], dtype, (int)n_batch + 2, shape[operand], strides,
+                              operand == 2, &spans[operand]))
             return 0;
     }
     if (tj_spans_overlap(spans[2], spans[0]) || tj_spans_overlap(spans[2], spans[1]))
@@ -245,9 +251,10 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
 
 /* Words of each structural instruction; 0 where the count varies, and then the least. */
 static const uint8_t fixed_length[TJ_STRUCTURAL] = {
-    [TJ_END] = 1, [TJ_GUARD_EQUAL] = 6, [TJ_HOST_CALL] = 2, [TJ_LOAD1] = 3, [TJ_LOAD4] = 3, [TJ_LOAD8] = 3, [TJ_STORE1] = 3, [TJ_STORE4] = 3,
-    [TJ_STORE8] = 3, [TJ_TAKE] = 12, [TJ_TAKE_SET] = 12, [TJ_TAKE_ADD] = 12, [TJ_CUMSUM] = 9, [TJ_CUMPROD] = 9, [TJ_ARGSORT] = 9, [TJ_ARGMAX] = 9,
-    [TJ_ARGMIN] = 9};
+    [TJ_END] = 1, [TJ_GUARD_EQUAL] = 6, [TJ_HOST_CALL] = 2,
+    [TJ_LOAD1] = 3, [TJ_LOAD4] = 3, [TJ_LOAD8] = 3, [TJ_STORE1] = 3, [TJ_STORE4] = 3, [TJ_STORE8] = 3,
+    [TJ_TAKE] = 12, [TJ_TAKE_SET] = 12, [TJ_TAKE_ADD] = 12,
+    [TJ_CUMSUM] = 9, [TJ_CUMPROD] = 9, [TJ_ARGSORT] = 9, [TJ_ARGMAX] = 9, [TJ_ARGMIN] = 9};
 
 static int check_instruction(tj_loader *loader, uint64_t *length) {
     const uint64_t *word = loader->words + loader->at;
@@ -313,7 +320,8 @@ static int fill(tj_loader *loader, const tj_source *source) {
         return tj_refuse(loader, 0, "the program's sizes contradict each other");
     for (uint64_t k = 0; k < source->n_buffers; k++) {
         const tj_buffer *buffer = &source->buffers[k];
-        if (buffer->nbytes > TJ_MAX_EXTENT || (buffer->alignment != 1 && buffer->alignment != 2 && buffer->alignment != 4 && buffer->alignment != 8))
+        const uint32_t alignment = buffer->alignment;
+        if (buffer->nbytes > TJ_MAX_EXTENT || (alignment != 1 && alignment != 2 && alignment != 4 && alignment != 8))
             return tj_refuse(loader, 0, "a buffer has an impossible length or alignment");
     }
     program->n_code = source->n_words;

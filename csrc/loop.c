@@ -112,7 +112,8 @@ static void push_cascade(tj_cascade *cascade, const tj_reducer *reducer, void *a
 }
 
 /* Adds packed (rows, columns) into memory with strides. */
-static void fold_into(const tj_operand *output, uint8_t *address, const uint8_t *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, uint8_t *temporary) {
+static void fold_into(const tj_operand *output, uint8_t *address, const uint8_t *source, int64_t rows, int64_t columns, int64_t row_stride,
+                      int64_t column_stride, uint8_t *temporary) {
     const tj_reducer *reducer = output->reducer;
     const int size = output->size;
     if (column_stride == size && (rows == 1 || row_stride == columns * size)) {
@@ -128,8 +129,8 @@ static void fold_into(const tj_operand *output, uint8_t *address, const uint8_t 
 }
 
 /* Reduces a packed piece of (rows, columns) into memory; a stride of 0 says along which axes. */
-static void reduce_piece(const tj_operand *output, tj_cascade *cascade, uint8_t *address, const uint8_t *source, int64_t rows, int64_t columns,
-                         uint8_t *temporary) {
+static void reduce_piece(const tj_operand *output, tj_cascade *cascade, uint8_t *address, const uint8_t *source, int64_t rows,
+                         int64_t columns, uint8_t *temporary) {
     const tj_reducer *reducer = output->reducer;
     const int64_t row_stride = output->row_stride, column_stride = output->column_stride, size = output->size;
     uint64_t value = 0;
@@ -205,7 +206,8 @@ static void put_rows(tj_workspace *w, const tj_loop *loop, uint32_t k, const int
     const tj_operand *output = &loop->outputs[k];
     const uint8_t *source = w->slots[output->memory];
     walk walk;
-    for (walk_start(&walk, loop, output, w->base[output->buffer], index, rows); walk_piece(&walk, loop); walk_advance(&walk, loop, output)) {
+    walk_start(&walk, loop, output, w->base[output->buffer], index, rows);
+    for (; walk_piece(&walk, loop); walk_advance(&walk, loop, output)) {
         if (output->kind == TJ_KIND_STORE)
             tj_scatter(walk.address, source, walk.run, loop->columns, output->row_stride, output->column_stride, output->size);
         else
@@ -246,8 +248,9 @@ static void run_short_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempor
             const tj_operand *output = &loop->outputs[k];
             if (output->in_place)
                 continue;
+            uint8_t *const address = w->base[output->buffer] + output->offset + row * columns * output->size;
             if (output->kind == TJ_KIND_STORE && output->mode == TJ_DIRECT)
-                memmove(w->base[output->buffer] + output->offset + row * columns * output->size, w->slots[output->memory], (size_t)(rows * columns * output->size));
+                memmove(address, w->slots[output->memory], (size_t)(rows * columns * output->size));
             else
                 put_rows(w, loop, k, index, rows, temporary);
         }

@@ -26,7 +26,8 @@ typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
         for (int64_t j = 0; j < n; j++)                                                                                    \
             row[j] = 0;                                                                                                    \
         for (int64_t l = 0; l < k; l++) {                                                                                  \
-            const T factor = *(const T *)(a.data + i * a.row_stride + l * a.column_stride), *from = (const T *)(b.data + l * b.row_stride); \
+            const T factor = *(const T *)(a.data + i * a.row_stride + l * a.column_stride);                                \
+            const T *from = (const T *)(b.data + l * b.row_stride);                                                        \
             for (int64_t j = 0; j < n; j++)                                                                                \
                 row[j] += factor * from[j];                                                                                \
         }                                                                                                                  \
@@ -146,7 +147,8 @@ static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int64_t rows, in
     void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&zero : (void *)&zero_f32;
     uint8_t *scratch = w->scratch;
     char flag;
-    int ld, int_rows = (int)rows, int_columns = (int)columns, step = step_of(columns, stride, size), result_step = step_of(rows, result_stride, size);
+    int ld, int_rows = (int)rows, int_columns = (int)columns;
+    int step = step_of(columns, stride, size), result_step = step_of(rows, result_stride, size);
     a = prepared(a, rows, columns, size, &scratch, &flag, &ld);
     if (!step) {
         tj_gather(scratch, vector, 1, columns, 0, stride, (int)size);
@@ -188,7 +190,8 @@ void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
         if (gemv && n == 1)
             blas_vector_product(w, gemv, m, k, a, b.data, b.row_stride, out.data, out.row_stride, size);
         else if (gemv && m == 1)
-            blas_vector_product(w, gemv, n, k, (matrix){b.data, b.column_stride, b.row_stride}, a.data, a.column_stride, out.data, out.column_stride, size);
+            blas_vector_product(w, gemv, n, k, (matrix){b.data, b.column_stride, b.row_stride}, a.data, a.column_stride, out.data,
+                                out.column_stride, size);
         else if (gemm)
             blas_product(w, gemm, m, n, k, a, b, out, size);
         else

@@ -42,8 +42,8 @@
 
 #define TJ_ADDED(a, b) ((a) + (b))
 #define TJ_MULTIPLIED(a, b) ((a) * (b))
-#define TJ_LARGER(a, b) (((b) > (a)) | ((b) != (b)) ? (b) : (a))
-#define TJ_SMALLER(a, b) (((b) < (a)) | ((b) != (b)) ? (b) : (a))
+#define TJ_LARGER(a, b) ((((b) > (a)) | ((b) != (b))) ? (b) : (a))
+#define TJ_SMALLER(a, b) ((((b) < (a)) | ((b) != (b))) ? (b) : (a))
 #define TJ_EITHER(a, b) (((a) | (b)) != 0)
 #define TJ_BOTH(a, b) (((a) & (b)) != 0)
 
@@ -142,8 +142,8 @@ TJ_VECTOR_TYPES(float, tj_f32x16, 64)
 #endif
 
 const tj_simd_table *tj_simd_choose(uint64_t limit) {
-    if ((limit == 0 || limit >= 3) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512vl"))
+    if ((limit == 0 || limit >= 3) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return &table_avx512;
     return limit != 1 && __builtin_cpu_supports("avx2") ? &table_avx2 : &table_baseline;
 }

@@ -92,7 +92,8 @@ static int read_operand(planner *plan, const uint64_t *words, tj_operand *operan
     }
     operand->buffer = (uint32_t)(words[0] >> 32);
     operand->offset = (int64_t)words[1];
-    if (!tj_check_operand(plan->loader, plan->loader->at, operand->buffer, words[1], operand->dtype, plan->ndim, extents, operand->strides, write, &span))
+    if (!tj_check_operand(plan->loader, plan->loader->at, operand->buffer, words[1], operand->dtype, plan->ndim, extents,
+                          operand->strides, write, &span))
         return 0;
     operand->size = tj_size_of[operand->dtype];
     operand->low = span.low;
@@ -309,9 +310,11 @@ static int writes_in_place(const tj_loop *loop, uint32_t k) {
     const tj_operand *output = &loop->outputs[k];
     if (output->kind != TJ_KIND_STORE || !is_direct(loop, output) || output->memory < loop->n_inputs)
         return 0;
-    for (uint32_t other = 0; other < loop->n_outputs; other++)
-        if (other != k && (overlap(output, &loop->outputs[other]) || (loop->outputs[other].in_place && loop->outputs[other].memory == output->memory)))
+    for (uint32_t j = 0; j < loop->n_outputs; j++) {
+        const tj_operand *other = &loop->outputs[j];
+        if (j != k && (overlap(output, other) || (other->in_place && other->memory == output->memory)))
             return 0;
+    }
     for (uint32_t j = 0; j < loop->n_inputs; j++) {
         const tj_operand *input = &loop->inputs[j];
         if (input->mode != TJ_DIRECT || !overlap(output, input))
@@ -338,7 +341,8 @@ static void raise(uint64_t *most, uint64_t value) {
 
 int tj_plan_loop(tj_loader *loader, uint64_t length) {
     const uint64_t *words = loader->words + loader->at;
-    const uint64_t ndim = words[1] & 0xffff, n_inputs = words[1] >> 16 & 0xffff, n_steps = words[1] >> 32 & 0xffff, n_outputs = words[1] >> 48;
+    const uint64_t ndim = words[1] & 0xffff, n_inputs = words[1] >> 16 & 0xffff;
+    const uint64_t n_steps = words[1] >> 32 & 0xffff, n_outputs = words[1] >> 48;
     planner plan = {.loader = loader, .words = words, .ndim = (int)ndim, .n_inputs = (uint32_t)n_inputs, .n_steps = (uint32_t)n_steps,
                     .n_outputs = (uint32_t)n_outputs, .total = 1};
     if (ndim > TJ_MAX_NDIM || n_inputs > TJ_MAX_REGISTERS || n_inputs + n_steps >= NO_SLOT)

@@ -193,12 +193,13 @@ int tj_resume(tj_workspace *w) {
     return next_seeds(w, tj_execute(w, ip));
 }
 
-int tj_run_seeded(tj_workspace *w, void *const *pointers, const uint64_t *nbytes, uint64_t n, uint64_t seed, const void *one, uint64_t itemsize,
-                  uint64_t count) {
+int tj_run_seeded(tj_workspace *w, void *const *pointers, const uint64_t *nbytes, uint64_t n, uint64_t seed, const void *one,
+                  uint64_t itemsize, uint64_t count) {
     const tj_program *program = w->program;
     drop_seeds(w);
     w->resume = NULL;
-    if (program->n_segments < 2 || seed == 0 || seed > program->n_buffers || program->first_write[seed] >= 0 || itemsize == 0 || itemsize > 8)
+    if (program->n_segments < 2 || seed == 0 || seed > program->n_buffers || program->first_write[seed] >= 0 || itemsize == 0
+        || itemsize > 8)
         return fault(w, TJ_COUNT, seed, 0);
     if (count > TJ_MAX_EXTENT / itemsize || count * itemsize != program->buffers[seed - 1].nbytes)
         return fault(w, TJ_LENGTH, seed, (int64_t)(count * itemsize));

@@ -46,8 +46,9 @@ def _opcodes():
         if row is None:
             continue
         if lib.TJ_FORMAT != FORMAT or (row.first, row.result, str(row.arity), row.text) != (first, result, arity, text):
-            raise ImportError(f"the compiled kernel is out of date: it computes {name} of {dtype} as '{text}', the op table says '{row.text}'; "
-                              "rebuild it with 'pip install .', or in a checkout with 'python3 setup.py build_ext --inplace'")
+            raise ImportError(f"the compiled kernel is out of date: it computes {name} of {dtype} as '{text}', the op table says "
+                              f"'{row.text}'; rebuild it with 'pip install .', or in a checkout with "
+                              "'python3 setup.py build_ext --inplace'")
         found[name, dtype] = lib.TJ_FIRST_ELEMENTWISE + k
     return found
 

@@ -8,7 +8,8 @@ from tapejit.ops.table import Type
 from tapejit.tape.types import DTYPE_OF_NAME, ITEMSIZE
 
 LEVELS = (1, 2, 3)  # baseline, AVX2, AVX-512 (or the best below that this CPU has)
-FLOAT_EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 2.2250738585072014e-308, 1e-300, 1e300, -1e300, 1.7976931348623157e308)
+FLOAT_EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 2.2250738585072014e-308, 1e-300, 1e300, -1e300,
+               1.7976931348623157e308)
 FLOAT32_EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1.1754944e-38, 1e-30, 1e30, -1e30, 3.4028235e38)
 INT_EDGES = {"i32": (0, 1, -1, 2, 31, 32, 63, 64, -2**31, 2**31 - 1), "i64": (0, 1, -1, 2, 31, 32, 63, 64, -2**63, 2**63 - 1)}
 
@@ -28,12 +29,13 @@ def strides_of(shape, itemsize):
 
 def assemble(write, inputs, outputs, constants=b"", arena_bytes=0, hosts=(), guards=(), simd=0):
     """A Program on buffers of the types `inputs` and `outputs`; write(assembler) appends the instructions and the ends."""
-    buffers = [(int(np.prod(t.shape, dtype=object)) * ITEMSIZE[t.dtype], ITEMSIZE[t.dtype], k >= len(inputs)) for k, t in enumerate((*inputs, *outputs))]
-    assembler = Assembler(buffers)
+    sizes = [(int(np.prod(t.shape, dtype=object)) * ITEMSIZE[t.dtype], ITEMSIZE[t.dtype]) for t in (*inputs, *outputs)]
+    assembler = Assembler([(*size, k >= len(inputs)) for k, size in enumerate(sizes)])
     assembler.constants(constants)
     write(assembler)
     arena_bytes = max(arena_bytes, len(constants))
-    return Program(assembler.program(arena_bytes), constants, arena_bytes, buffers, assembler.segments, hosts, guards, inputs, outputs, simd)
+    return Program(assembler.program(arena_bytes), constants, arena_bytes, assembler.buffers, assembler.segments, hosts, guards, inputs,
+                   outputs, simd)
 
 
 def sample(rng, dtype, n, scale=3.0):

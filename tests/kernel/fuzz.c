@@ -8,6 +8,7 @@
  * Either way every allocation must have been returned at the end. FILE is written by test_fuzz.py: 64-bit words. */
 #include "internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static void release(void *context, void *memory) {
         const T *a = a_, *b = b_;                                                                                         \
         T *c = c_;                                                                                                        \
         check(*(T *)alpha == 1 && *(T *)beta == 0, "alpha and beta");                                                     \
-        check(*ld_c >= (*m ? *m : 1) && *ld_a >= (*flag_a == 'N' ? *m : *k) && *ld_b >= (*flag_b == 'N' ? *k : *n), "a leading dimension"); \
+        check(*ld_c >= *m && *ld_a >= (*flag_a == 'N' ? *m : *k) && *ld_b >= (*flag_b == 'N' ? *k : *n), "a leading dimension"); \
         for (int j = 0; j < *n; j++)                                                                                      \
             for (int i = 0; i < *m; i++) {                                                                                \
                 T total = 0;                                                                                              \
@@ -78,7 +79,8 @@ static void release(void *context, void *memory) {
             }                                                                                                             \
     }
 #define GEMV(name, T)                                                                                                      \
-    static void name(const char *flag, int *m, int *n, void *alpha, void *a_, int *ld, void *x_, int *step_x, void *beta, void *y_, int *step_y) { \
+    static void name(const char *flag, int *m, int *n, void *alpha, void *a_, int *ld, void *x_, int *step_x, void *beta, \
+                     void *y_, int *step_y) {                                                                             \
         const T *a = a_, *x = x_;                                                                                         \
         T *y = y_;                                                                                                        \
         check(*(T *)alpha == 1 && *(T *)beta == 0 && *ld >= *m && *step_x > 0 && *step_y > 0, "arguments of a vector product"); \
@@ -201,7 +203,8 @@ static int run(tj_workspace *w, const program *p, int seeded) {
     const double one = 1;
     int status = TJ_DONE;
     for (uint64_t segment = 0; segment < (seeded ? 1 : p->n_segments) && status == TJ_DONE; segment++) {
-        status = seeded ? tj_run_seeded(w, pointers, nbytes, p->n_buffers, seed, &one, 8, count) : tj_run(w, pointers, nbytes, p->n_buffers, segment);
+        status = seeded ? tj_run_seeded(w, pointers, nbytes, p->n_buffers, seed, &one, 8, count)
+                        : tj_run(w, pointers, nbytes, p->n_buffers, segment);
         for (int k = 0; k < 1000 && status == TJ_HOST; k++)
             status = tj_resume(w);
     }
@@ -219,8 +222,8 @@ static int run(tj_workspace *w, const program *p, int seeded) {
 /* --- corruption ---------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t interesting(const program *p) {
-    static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 64, 255, 256, 257, 1 << 16, 1u << 31, UINT32_MAX, (uint64_t)1 << 32, (uint64_t)1 << 56, INT64_MAX,
-                                      (uint64_t)INT64_MAX + 1, UINT64_MAX, UINT64_MAX - 7};
+    static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 64, 255, 256, 257, 1 << 16, 1u << 31, UINT32_MAX, (uint64_t)1 << 32,
+                                      (uint64_t)1 << 56, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX, UINT64_MAX - 7};
     switch (below(5)) {
     case 0: return values[below(sizeof values / sizeof *values)];
     case 1: return (uint64_t)0 - (8 * below(8));
@@ -244,7 +247,8 @@ static void corrupt(program *p, const program *other) {
         case 7: { uint64_t *second = &p->words[below(p->n_words)], swap = *word; *word = *second; *second = swap; break; }
         case 8: *word = other->words[below(other->n_words)]; break;
         case 9: {
-            const uint64_t from = below(other->n_words), to = below(p->n_words), most = other->n_words - from < p->n_words - to ? other->n_words - from : p->n_words - to;
+            const uint64_t from = below(other->n_words), to = below(p->n_words), given = other->n_words - from, room = p->n_words - to;
+            const uint64_t most = given < room ? given : room;
             memcpy(p->words + to, other->words + from, below(most + 1) * 8);
             break;
         }
@@ -292,7 +296,7 @@ static int fuzz(const program *programs, uint64_t n_programs, uint64_t count) {
         check(a.live == 0, "memory was not returned");
     }
     free(words);
-    printf("%llu refused, %llu ran, %llu too long to run\n", (unsigned long long)refused, (unsigned long long)ran, (unsigned long long)too_long);
+    printf("%" PRIu64 " refused, %" PRIu64 " ran, %" PRIu64 " too long to run\n", refused, ran, too_long);
     return 0;
 }
 
@@ -314,7 +318,7 @@ static int fail_in_turn(const program *programs, uint64_t n_programs) {
                 break;
             failures++;
         }
-    printf("%llu failed allocations\n", (unsigned long long)failures);
+    printf("%" PRIu64 " failed allocations\n", failures);
     return 0;
 }
 

@@ -14,8 +14,8 @@ from tapejit.kernel.program import HostCall, View
 HERE = Path(__file__).resolve().parent
 CSRC = HERE.parent.parent / "csrc"
 CORRUPTED = 100_000  # programs; 20 times as many with --thorough
-FLAGS = ("-std=gnu11", "-O0", "-g1", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi",
-         "-Wall", "-Wextra", "-Werror",
+FLAGS = ("-std=gnu11", "-O0", "-g1", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+         "-Wno-psabi", "-Wall", "-Wextra", "-Werror",
          "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 
@@ -51,8 +51,9 @@ def seed_programs():
     def scalars(assembler):
         assembler.guard(0, "f64", 8, (1, 0), 8)
         assembler.load("f64", 32, 1, 0)
-        for k, (op, dtype) in enumerate((("add", "f64"), ("sin", "f64"), ("power", "f64"), ("cast_i32", "f64"), ("left_shift", "i64"), ("floor_divide", "i64"),
-                                         ("remainder", "i32"), ("cast_bool", "f64"), ("cast_i64", "f32"), ("add", "f32"), ("cast_f64", "i64"))):
+        for k, (op, dtype) in enumerate((
+                ("add", "f64"), ("sin", "f64"), ("power", "f64"), ("cast_i32", "f64"), ("left_shift", "i64"), ("floor_divide", "i64"),
+                ("remainder", "i32"), ("cast_bool", "f64"), ("cast_i64", "f32"), ("add", "f32"), ("cast_f64", "i64"))):
             assembler.scalar(op, dtype, 40 + 8 * k, 8 * k, 32)
         assembler.scalar("where", "f64", 200, 32, 8, 16)
         assembler.host(0)
@@ -65,9 +66,10 @@ def seed_programs():
 
     def loops(assembler):
         assembler.loop((4, 6), [(1, 0, "f64", (48, 8)), (0, 0, "f64", (0, 0)), (1, 40, "f64", (48, -8)), (2, 0, "f64", (0, 8))],
-                       [("sin", "f64", 4, 0), ("multiply", "f64", 4, 4, 1), ("add", "f64", 5, 2, 3), ("less", "f64", 6, 4, 5), ("where", "f64", 4, 6, 4, 5)],
-                       [("store", 4, 3, 0, "f64", (48, 8)), ("sum", 5, 0, 64, "f64", (0, 8)), ("max", 4, 0, 128, "f64", (0, 0)), ("any", 6, 0, 136, "bool", (1, 0)),
-                        ("add", 5, 0, 144, "f64", (8, 0))])
+                       [("sin", "f64", 4, 0), ("multiply", "f64", 4, 4, 1), ("add", "f64", 5, 2, 3), ("less", "f64", 6, 4, 5),
+                        ("where", "f64", 4, 6, 4, 5)],
+                       [("store", 4, 3, 0, "f64", (48, 8)), ("sum", 5, 0, 64, "f64", (0, 8)), ("max", 4, 0, 128, "f64", (0, 0)),
+                        ("any", 6, 0, 136, "bool", (1, 0)), ("add", 5, 0, 144, "f64", (8, 0))])
         assembler.end()
         assembler.loop((24,), [(3, 0, "f64", (8,)), (0, 64, "f64", (0,))], [("divide", "f64", 2, 0, 1), ("cast_f32", "f64", 3, 2)],
                        [("store", 2, 3, 0, "f64", (8,)), ("store", 3, 0, 192, "f32", (4,)), ("min", 3, 0, 320, "f32", (0,))])
@@ -81,7 +83,8 @@ def seed_programs():
 
     def three_axes(assembler):
         assembler.loop((3, 4, 5), [(1, 0, "f64", (8, 24, 96)), (1, 0, "f64", (160, 40, 8))], [("subtract", "f64", 2, 0, 1)],
-                       [("store", 2, 2, 0, "f64", (160, 40, 8)), ("sum", 2, 0, 64, "f64", (40, 0, 8)), ("sum", 2, 0, 192, "f64", (0, 8, 0))])
+                       [("store", 2, 2, 0, "f64", (160, 40, 8)), ("sum", 2, 0, 64, "f64", (40, 0, 8)),
+                        ("sum", 2, 0, 192, "f64", (0, 8, 0))])
         assembler.end()
 
     def data(assembler):
@@ -104,7 +107,8 @@ def seed_programs():
         assembler.end()
 
     def large_product(assembler):
-        for a, b, out in (((1, 0, (), 160, 8), (1, 0, (), 8, 160), (2, 0, (), 160, 8)), ((1, 0, (), 160, -8), (1, 0, (), 0, 8), (2, 0, (), 8, 160)),
+        for a, b, out in (((1, 0, (), 160, 8), (1, 0, (), 8, 160), (2, 0, (), 160, 8)),
+                          ((1, 0, (), 160, -8), (1, 0, (), 0, 8), (2, 0, (), 8, 160)),
                           ((1, 0, (), 16, 80), (1, 0, (), 160, 8), (0, 64, (), 336, 16))):
             offset = 152 if a[4] < 0 else 0
             assembler.matmul("f64", (), 20, 20, 20, (a[0], offset, *a[2:]), b, out)

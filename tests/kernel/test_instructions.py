@@ -79,7 +79,8 @@ def test_a_matrix_product_of_any_layout_equals_numpys(seed, with_blas, monkeypat
     tolerance = {"f32": 1e-4, "f64": 1e-12}.get(dtype, 0)
     np.testing.assert_allclose(out, np.matmul(pairs[0][1], pairs[1][1]), rtol=tolerance, atol=tolerance)
     mask = np.zeros(out_base.shape, bool)  # what the product does not cover is as it was
-    np.lib.stride_tricks.as_strided(mask.reshape(-1)[(operand(0, out_base, out)[1] // out.itemsize):], out.shape, [s // out.itemsize for s in out.strides])[...] = True
+    start = operand(0, out_base, out)[1] // out.itemsize
+    np.lib.stride_tricks.as_strided(mask.reshape(-1)[start:], out.shape, [s // out.itemsize for s in out.strides])[...] = True
     np.testing.assert_array_equal(out_base[~mask], untouched[~mask])
 
 
@@ -99,7 +100,8 @@ def test_a_product_that_overlaps_a_factor_is_refused():
 @pytest.mark.parametrize("inner", [1, 3])
 def test_take_and_its_updates_equal_numpys(dtype, inner, rng):
     outer, n, count = 3, 7, 11
-    x, v = sample(rng, dtype, outer * n * inner, 1).reshape(outer, n, inner), sample(rng, dtype, outer * count * inner, 1).reshape(outer, count, inner)
+    x = sample(rng, dtype, outer * n * inner, 1).reshape(outer, n, inner)
+    v = sample(rng, dtype, outer * count * inner, 1).reshape(outer, count, inner)
     indices = rng.integers(-n, n, count)
     for kind in ("take", "set", "add"):
         if kind == "add" and dtype == "bool":
@@ -122,7 +124,8 @@ def test_take_and_its_updates_equal_numpys(dtype, inner, rng):
             elif kind == "add":
                 np.add.at(expected, (slice(None), indices), v)
         out = np.empty(expected.shape, x.dtype)
-        assemble(write, [Type(dtype, x.shape), Type("i64", (count,)), Type(dtype, v.shape)], [Type(dtype, out.shape)]).run([x, indices, v], [out])
+        program = assemble(write, [Type(dtype, x.shape), Type("i64", (count,)), Type(dtype, v.shape)], [Type(dtype, out.shape)])
+        program.run([x, indices, v], [out])
         np.testing.assert_array_equal(out, expected)
 
 

@@ -58,7 +58,8 @@ def test_a_guard_may_look_at_a_computed_scalar():
         assembler.store("f64", 16, 2, 0)
         assembler.end()
 
-    program = assemble(write, [Type("f64", ())], [Type("f64", ())], constants=np.zeros(1).tobytes() + b"\1".ljust(8, b"\0"), arena_bytes=32, guards=[0])
+    constants = np.zeros(1).tobytes() + b"\1".ljust(8, b"\0")
+    program = assemble(write, [Type("f64", ())], [Type("f64", ())], constants, arena_bytes=32, guards=[0])
     out = np.zeros(())
     program.run([np.array(3.0)], [out])
     assert out == 3
@@ -127,7 +128,8 @@ def linear_program(hosts=()):
         double(assembler, 1, 0)
         double(assembler, 1, 3)
         assembler.end()
-        assembler.loop((4,), [(0, 0, "f64", STRIDES), (2, 0, "f64", STRIDES)], [("multiply", "f64", 2, 0, 1)], [("store", 2, 0, 32, "f64", STRIDES)])
+        assembler.loop((4,), [(0, 0, "f64", STRIDES), (2, 0, "f64", STRIDES)], [("multiply", "f64", 2, 0, 1)],
+                       [("store", 2, 0, 32, "f64", STRIDES)])
         if hosts:
             assembler.host(0)
         assembler.loop((4,), [(0, 32, "f64", STRIDES)], [], [("store", 0, 4, 0, "f64", STRIDES)])
@@ -191,7 +193,8 @@ def test_faults_of_buffers_are_named_and_nothing_is_written():
 
 def test_inputs_may_share_memory():
     def write(assembler):
-        assembler.loop((4,), [(1, 0, "f64", STRIDES), (2, 0, "f64", STRIDES)], [("add", "f64", 2, 0, 1)], [("store", 2, 3, 0, "f64", STRIDES)])
+        assembler.loop((4,), [(1, 0, "f64", STRIDES), (2, 0, "f64", STRIDES)], [("add", "f64", 2, 0, 1)],
+                       [("store", 2, 3, 0, "f64", STRIDES)])
         assembler.end()
 
     x, out = np.arange(6.0), np.empty(4)
