@@ -321,7 +321,8 @@ static int fill(tj_loader *loader, const tj_source *source) {
     for (uint64_t k = 0; k < source->n_buffers; k++) {
         const tj_buffer *buffer = &source->buffers[k];
         const uint32_t alignment = buffer->alignment;
-        if (buffer->nbytes > TJ_MAX_EXTENT || (alignment != 1 && alignment != 2 && alignment != 4 && alignment != 8))
+        if (buffer->nbytes > TJ_MAX_EXTENT || (alignment != 1 && alignment != 2 && alignment != 4 && alignment != 8)
+            || buffer->nbytes % alignment)    /* the rows of a seeded run lie one behind the other */
             return tj_refuse(loader, 0, "a buffer has an impossible length or alignment");
     }
     program->n_code = source->n_words;

@@ -71,10 +71,12 @@ static void start_reduction(tj_workspace *w, const tj_operand *output) {
         tj_gather(address, identity, 1, run ? output->start_shape[last] : 1, 0, 0, output->size);
         uint32_t axis = run ? last : output->start_ndim;
         for (; axis-- > 0; index[axis] = 0) {
-            address += output->start_strides[axis];
-            if (++index[axis] < output->start_shape[axis])
+            if (index[axis] + 1 < output->start_shape[axis]) {
+                address += output->start_strides[axis];
+                index[axis]++;
                 break;
-            address -= output->start_strides[axis] * output->start_shape[axis];
+            }
+            address -= output->start_strides[axis] * index[axis];
         }
         if (axis == UINT32_MAX)
             return;

@@ -15,8 +15,8 @@ typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
         for (int64_t j = 0; j < n; j++) {                                                                                  \
             const uint8_t *in_a = a.data + i * a.row_stride, *in_b = b.data + j * b.column_stride;                         \
             T total = 0;                                                                                                   \
-            for (int64_t l = 0; l < k; l++, in_a += a.column_stride, in_b += b.row_stride)                                 \
-                total += *(const T *)in_a * *(const T *)in_b;                                                              \
+            for (int64_t l = 0; l < k; l++)                                                                                \
+                total += *(const T *)(in_a + l * a.column_stride) * *(const T *)(in_b + l * b.row_stride);                 \
             *(T *)(out.data + i * out.row_stride + j * out.column_stride) = total;                                         \
         }
 
@@ -198,12 +198,13 @@ void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
             plain_product(dtype, m, n, k, a, b, out);
         int64_t axis = (int64_t)n_batch - 1;
         for (; axis >= 0; index[axis--] = 0) {
+            const int steps = index[axis] + 1 < shape[axis];
             for (int j = 0; j < 3; j++)
-                matrices[j].data += (int64_t)operand[j][4 + axis];
-            if (++index[axis] < shape[axis])
+                matrices[j].data += steps ? (int64_t)operand[j][4 + axis] : -(int64_t)operand[j][4 + axis] * (int64_t)index[axis];
+            if (steps) {
+                index[axis]++;
                 break;
-            for (int j = 0; j < 3; j++)
-                matrices[j].data -= (int64_t)operand[j][4 + axis] * (int64_t)shape[axis];
+            }
         }
         if (axis < 0)
             return;

@@ -164,7 +164,7 @@ static int read_outputs(planner *plan, const uint64_t *words) {
             return 0;
         if (output->kind >= TJ_KIND_SUM)
             for (int axis = 0; axis < plan->ndim; axis++)
-                if (output->strides[axis]) {
+                if (output->strides[axis] && plan->words[2 + axis] != 1) {
                     output->start_shape[output->start_ndim] = (int64_t)plan->words[2 + axis];
                     output->start_strides[output->start_ndim++] = output->strides[axis];
                 }

@@ -17,13 +17,14 @@ from .program import GuardMissed, Program
 __all__ = ["GuardMissed", "Program", "compile_tape"]
 
 
-def compile_tape(tape, late=()):
+def compile_tape(tape, late=(), added=()):
     """The Program of a tape; `program.summary` says in words what it does.
 
     late   input positions of seeds. What depends on them, outputs too, is computed in segment 1, the rest in segment 0; what segment 1
            reads of segment 0 stays intact, so that segment 1 may run many times.
+    added  output positions (float32 and float64) whose buffers are added to; the others are set.
     """
-    schedule = Schedule(Facts(tape, late))
+    schedule = Schedule(Facts(tape, late, added))
     layout = Layout(schedule)
     program = Encoder(schedule, layout).program()
     program.summary = describe(schedule, layout)

@@ -84,11 +84,13 @@ class Facts:
     phases             the record ids of each phase, in tape order: 0 guards and what they need, 1 the rest, 2 and 3 the same
                        for what depends on a late input. Phases 0 and 1 are segment 0 of the program, 2 and 3 segment 1
     late               a flag per record, or None when there are no late inputs
+    added              output positions whose buffers are added to
     last[k]            rank (place in the concatenated phases) of the last record that reads k; `never` for outputs
     """
 
-    def __init__(self, tape, late_inputs):
+    def __init__(self, tape, late_inputs, added=()):
         self.tape = tape
+        self.added = frozenset(added)
         self.n = len(tape)
         self.op_column = np.array(tape.op, dtype=np.int64)
         self.op = self.op_column.tolist()

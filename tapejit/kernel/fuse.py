@@ -168,12 +168,16 @@ class Schedule:
             size = facts.size[facts.type[v]]
             if size == 0 or segment != (facts.late[v] if facts.late else 0):
                 continue
-            if size == 1 and type.dtype in NATIVE:
+            buffer_number = len(facts.tape.inputs) + 1 + position
+            if position in facts.added:
+                buffer = self.new_storage(type, ("external", buffer_number))
+                self.close("add", v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)
+            elif size == 1 and type.dtype in NATIVE:
                 finals.append((position, v))
             elif self._is_output_itself(v, segment):
                 self.direct[self.where(v)[0]] = position
             else:
-                buffer = self.new_storage(type, ("external", len(facts.tape.inputs) + 1 + position))
+                buffer = self.new_storage(type, ("external", buffer_number))
                 self.copy(v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)
 
     def _is_output_itself(self, v, segment):
