@@ -9,7 +9,6 @@ enum { SMALL = 1024 };                        /* m * n * k up to which the call 
 
 typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
 
-/* Accumulates a row of the product at a time, so that the inner loop runs along rows of b. */
 #define TJ_PRODUCT_AS(T)                                                                                                   \
     for (int64_t i = 0; i < m; i++)                                                                                        \
         for (int64_t j = 0; j < n; j++) {                                                                                  \
@@ -20,6 +19,7 @@ typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
             *(T *)(out.data + i * out.row_stride + j * out.column_stride) = total;                                         \
         }
 
+/* A row of the product at a time, so that the inner loop runs along rows of b. */
 #define TJ_ROW_PRODUCT_AS(T)                                                                                               \
     for (int64_t i = 0; i < m; i++) {                                                                                      \
         T *row = (T *)(out.data + i * out.row_stride);                                                                     \
