@@ -331,7 +331,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
                 if (output->in_place)
                     w->slots[output->memory] = row_address(loop, output, w->base[output->buffer], index) + column * output->size;
             }
-            if (loop->columns - column >= 2 * TJ_BLOCK && loop->columns >= TJ_FAR)
+            if (loop->columns - column >= 2 * TJ_BLOCK && loop->columns >= TJ_FAR && loop->n_steps > 0)
                 run_steps_ahead(w, loop, (size_t)n);
             else
                 run_steps(w->slots, loop, (size_t)n);
