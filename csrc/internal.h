@@ -16,7 +16,9 @@
 #endif
 
 enum {
-    TJ_BLOCK = 256,                           /* elements of a block register */
+    TJ_BLOCK = 512,                           /* elements of a block register */
+    TJ_SHORT_BLOCK = 256,                     /* used by loops with more than TJ_FEW registers, to stay near L1 */
+    TJ_FEW = 12,
     TJ_BLOCK_BYTES = TJ_BLOCK * 8 + 64,       /* its bytes; off a power of two, so that registers do not share cache sets */
     TJ_MAX_NDIM = 64,
     TJ_MAX_REGISTERS = 4096,
@@ -111,6 +113,7 @@ typedef struct {
     uint32_t n_inputs, n_steps, n_results, n_outputs, n_outer, n_memories;   /* n_results: micro-operations before steps were joined */
     int empty, long_rows;                     /* long_rows: rows are cut in blocks; else a block holds whole rows */
     int64_t rows, columns, rows_per_block;
+    int64_t block;                            /* elements of a block: TJ_BLOCK or TJ_SHORT_BLOCK */
     int64_t *shape;                           /* of the outer axes */
     tj_operand *inputs, *outputs;
     tj_step *steps;

@@ -1,5 +1,5 @@
-/* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is up to 256
- * elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
+/* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is 256
+ * or 512 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
  * A `walk` goes through the rows of a block in pieces that one operand steps through with one row stride. */
 #include "internal.h"
 
@@ -292,16 +292,16 @@ TJ_INLINE void prefetch(const void *block, size_t nbytes, size_t start, size_t s
 /* run_steps, and between the steps asks for the memory of the next block, a few lines at a time: the first step to touch it would
    wait for it otherwise, and so would this one if it were all asked for at once. */
 static void run_steps_ahead(const tj_workspace *w, const tj_loop *loop, size_t n) {
-    const size_t share = (TJ_BLOCK * 8 / 64 + loop->n_steps - 1) / loop->n_steps * 64;
+    const size_t share = ((size_t)loop->block * 8 / 64 + loop->n_steps - 1) / loop->n_steps * 64;
     for (uint32_t i = 0; i < loop->n_steps; i++) {
         const tj_step *step = &loop->steps[i];
         step->function(w->slots[step->dst], w->slots[step->a], w->slots[step->b], w->slots[step->c], n);
         for (uint32_t k = 0; k < loop->n_inputs; k++)
             if (loop->inputs[k].mode == TJ_DIRECT)
-                prefetch(w->slots[k], TJ_BLOCK * loop->inputs[k].size, i * share, share, 0);
+                prefetch(w->slots[k], (size_t)(loop->block * loop->inputs[k].size), i * share, share, 0);
         for (uint32_t k = 0; k < loop->n_outputs; k++)
             if (loop->outputs[k].in_place)
-                prefetch(w->slots[loop->outputs[k].memory], TJ_BLOCK * loop->outputs[k].size, i * share, share, 1);
+                prefetch(w->slots[loop->outputs[k].memory], (size_t)(loop->block * loop->outputs[k].size), i * share, share, 1);
     }
 }
 
@@ -310,14 +310,14 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
     for (uint32_t axis = 0; axis < loop->n_outer; axis++)
         index[axis] = 0;
     for (int64_t row = 0; row < loop->rows; row++) {
-        for (int64_t column = 0; column < loop->columns; column += TJ_BLOCK) {
-            const int64_t n = loop->columns - column < TJ_BLOCK ? loop->columns - column : TJ_BLOCK;
+        for (int64_t column = 0; column < loop->columns; column += loop->block) {
+            const int64_t n = loop->columns - column < loop->block ? loop->columns - column : loop->block;
             for (uint32_t k = 0; k < loop->n_inputs; k++) {
                 const tj_operand *input = &loop->inputs[k];
                 if (input->mode == TJ_FIXED || (input->mode == TJ_ROW && column > 0))
                     continue;
                 if (input->mode == TJ_DIRECT && column > 0) {
-                    w->slots[k] = (uint8_t *)w->slots[k] + TJ_BLOCK * input->size;
+                    w->slots[k] = (uint8_t *)w->slots[k] + loop->block * input->size;
                     continue;
                 }
                 uint8_t *address = row_address(loop, input, w->base[input->buffer], index) + column * input->column_stride;
@@ -331,7 +331,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
                 if (output->in_place)
                     w->slots[output->memory] = row_address(loop, output, w->base[output->buffer], index) + column * output->size;
             }
-            if (loop->columns - column >= 2 * TJ_BLOCK && loop->columns >= TJ_FAR && loop->n_steps > 0)
+            if (loop->columns - column >= 2 * loop->block && loop->columns >= TJ_FAR && loop->n_steps > 0)
                 run_steps_ahead(w, loop, (size_t)n);
             else
                 run_steps(w->slots, loop, (size_t)n);
@@ -371,7 +371,7 @@ void tj_loop_run(tj_workspace *w, const tj_loop *loop) {
         w->slots[k] = w->blocks + (size_t)input->memory * TJ_BLOCK_BYTES;
         if (input->mode == TJ_FIXED) {
             const int64_t rows = loop->long_rows ? 1 : loop->rows < loop->rows_per_block ? loop->rows : loop->rows_per_block;
-            const int64_t columns = loop->long_rows ? TJ_BLOCK : loop->columns;
+            const int64_t columns = loop->long_rows ? loop->block : loop->columns;
             tj_gather(w->slots[k], w->base[input->buffer] + input->offset, rows, columns, 0, input->column_stride, input->size);
         }
     }

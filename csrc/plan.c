@@ -1,7 +1,7 @@
 /* Checks a LOOP instruction and plans it: axes are merged where all operands allow, registers become slots, and each operand gets the
  * cheapest way into a block (see the modes in internal.h). The sweep, in loop.c, then only follows the plan.
  *
- * A slot is a pointer to 256 values: slot k < n_inputs is input k, slot n_inputs + j the result of micro-operation j. Registers of
+ * A slot is a pointer to a block of values: slot k < n_inputs is input k, slot n_inputs + j the result of micro-operation j. Registers of
  * the program name slots at a moment; since each result has a slot of its own, a result can be written straight to memory
  * although its register is used again later. */
 #include "internal.h"
@@ -245,8 +245,9 @@ static void merge_axes(planner *plan) {
     loop->rows = 1;
     for (uint32_t axis = 0; axis < loop->n_outer; axis++)
         loop->rows *= loop->shape[axis];
-    loop->long_rows = loop->columns > TJ_BLOCK;
-    loop->rows_per_block = loop->long_rows ? 1 : TJ_BLOCK / loop->columns;
+    loop->block = plan->n_memories + n <= TJ_FEW ? TJ_BLOCK : TJ_SHORT_BLOCK;
+    loop->long_rows = loop->columns > loop->block;
+    loop->rows_per_block = loop->long_rows ? 1 : loop->block / loop->columns;
 }
 
 static int contiguous(const tj_loop *loop, const tj_operand *operand) {

@@ -5,6 +5,21 @@
 array([2., 4.])
 """
 
+from .activity import (
+    Active,
+    Const,
+    Dual,
+    DualOnly,
+    Duplicated,
+    DuplicatedOnly,
+    Forward,
+    ForwardWithPrimal,
+    Reverse,
+    ReverseWithPrimal,
+    autodiff,
+    make_zero,
+    make_zero_,
+)
 from .checking import check_grads
 from .errors import (
     ArgumentError,
@@ -45,10 +60,20 @@ from .tree import register_container
 __version__ = "0.1.0"
 
 __all__ = [
+    "Active",
     "ArgumentError",
+    "Const",
+    "Dual",
+    "DualOnly",
+    "Duplicated",
+    "DuplicatedOnly",
+    "Forward",
+    "ForwardWithPrimal",
     "LeakedTracerError",
     "OutputError",
     "ProgramError",
+    "Reverse",
+    "ReverseWithPrimal",
     "ShadowError",
     "ShadowOverlapError",
     "ShadowReadOnlyError",
@@ -61,6 +86,7 @@ __all__ = [
     "TracingError",
     "UnsoundTraceError",
     "UnsupportedError",
+    "autodiff",
     "check_grads",
     "elementwise_grad",
     "grad",
@@ -72,6 +98,8 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "make_zero",
+    "make_zero_",
     "register_container",
     "trace",
     "value_and_grad",

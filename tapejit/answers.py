@@ -24,7 +24,8 @@ REAL_FLOATS = ("f16", "f32", "f64")
 class Answer:
     """A request's plan over one recording. Subclasses say what is appended and how results are built."""
 
-    late = ()
+    late = ()  # input positions of seeds that come in a second segment
+    added = ()  # output positions whose buffers are added to
 
     def __init__(self, request, recording):
         self.request = request

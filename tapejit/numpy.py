@@ -12,6 +12,7 @@ import types as _types
 import numpy as _numpy
 
 from .trace import equivalents as _equivalents
+from .trace import vectorized as _vectorized  # noqa: F401  enters np.vectorize and its like among the equivalents
 
 
 def _namespace(module):

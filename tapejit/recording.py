@@ -16,6 +16,7 @@ from .passes import Phase
 from .tape.interpret import evaluate
 from .tape.tape import CONSTANT, GUARD, INPUT
 from .trace import Trace, Tracer, current_trace
+from .trace.leftovers import path_of_tracer
 from .trace.reads import Reads
 from .trace.retarget import adopt, release, retarget
 from .trace.watch import watch
@@ -42,14 +43,23 @@ class Recording:
     differentiated   indices of the leaves that have a derivative, in order; kinds[k] says how leaf k was given
     outputs          one OutputLeaf per leaf of out_tree
     reads            what was read by name (None: not guarded); reusable, or why not
+    written          indices of the leaves that the function wrote; their final values are the tape's last outputs
     baked            arrays that became constants of the tape
     """
 
-    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked")
+    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written")
 
     def current(self):
         """True while everything that the function read by name is as it was."""
         return self.reads is None or self.reads.unchanged()
+
+    def today(self, captured):
+        """The array that is read today in place of a captured one."""
+        return captured if self.reads is None else self.reads.today(captured)
+
+    def source_of(self, captured, name):
+        """(Python source of `today(captured)`, the names in it), which begin with `name`."""
+        return (name, {name: captured}) if self.reads is None else self.reads.source_of(captured, name)
 
 
 def leaf_kind(value):
@@ -72,18 +82,20 @@ def name_of(function):
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def record(function, leaves, tree, traced, differentiated, *, retargeted=True, guarded=True):
+def record(function, leaves, tree, traced, differentiated, *, retargeted=True, guarded=True, writable=False, varying=()):
     """Run `function` once on tracers.
 
     leaves, tree       of (args, kwargs)
     traced             indices of the leaves that become inputs, in input order
     differentiated     the subset whose derivative will be asked
     retargeted         run f and what it reaches as retargeted copies (DESIGN 7)
+    writable         the function may write its arguments: their final values become outputs of the tape, behind the results
     guarded            False (`pure=True`): the user promises that nothing read by name changes
+    varying            of `Reads`: small arrays that have changed before
     """
     start = time.perf_counter()
     outer = current_trace()
-    reads = outer.reads if outer is not None and outer.reads is not None else Reads()
+    reads = outer.reads if outer is not None and outer.reads is not None else Reads(varying)
     paths = argument_paths(tree)
     trace = Trace(name_of(function))
     trace.reads = reads
@@ -101,7 +113,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         function = enter(function, reads)
         args, kwargs = tree.build(arguments)
         if retargeted:
-            adopt((args, kwargs), reads)
+            args, kwargs = adopt((args, kwargs), reads)
         try:
             result = release(function(*args, **kwargs), reads)
         except ValueError as error:
@@ -111,11 +123,13 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         recording = Recording()
         out_leaves, recording.out_tree = flatten(result)
         recording.outputs = [_output_leaf(trace, leaf, path) for leaf, path in zip(out_leaves, recording.out_tree.paths())]
-        _refuse_mutated(trace, paths, traced)
+        finals = {traced[p]: trace.lift(arguments[traced[p]]) for p in trace.mutated if p < len(traced)} if writable else {}
+        _refuse_mutated(trace, paths, traced, finals)
         if outer is None:
             reads.finish(trace)
     tape = recording.tape = trace.builder.tape
-    tape.outputs = [leaf.id for leaf in recording.outputs if leaf.kind != "static"]
+    tape.outputs = [leaf.id for leaf in recording.outputs if leaf.kind != "static"] + list(finals.values())
+    recording.written = list(finals)
     captured = dict(trace.captures)
     recording.tree = tree
     recording.kinds = {k: leaf_kind(leaves[k]) for k in traced}
@@ -150,11 +164,17 @@ def _output_leaf(trace, leaf, path):
             return OutputLeaf("array", trace.lift(leaf), None, path)
     if isinstance(leaf, (float, np.floating)):
         return OutputLeaf("scalar" if isinstance(leaf, np.generic) else "float", trace.lift(leaf), None, path)
+    inside = path_of_tracer(leaf, trace)
+    if inside is not None:
+        raise OutputError(f"result{path} is a {type(leaf).__name__} that holds a traced value at {inside}: return it in a list, tuple, dict or "
+                          f"dataclass, or make {type(leaf).__name__} a container with register_container")
     return OutputLeaf("static", None, leaf, path)
 
 
-def _refuse_mutated(trace, paths, traced):
+def _refuse_mutated(trace, paths, traced, allowed):
     for position in trace.mutated:
+        if position < len(traced) and traced[position] in allowed:
+            continue
         name = paths[traced[position]] if position < len(traced) else "a captured array"
         raise TracingError(
             f"{trace.builder.tape.name} writes into {name}, which belongs to the caller; nothing has been written. "

@@ -15,8 +15,8 @@ from .recording import argument_paths
 from .trace import Tracer
 
 
-class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure", defaults=(None, (), False, True, False))):
-    """What is asked of a function: hashable, so that equal requests share their traces."""
+class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure options", defaults=(None, (), False, True, False, ()))):
+    """What is asked of a function: hashable, so that equal requests share their traces. `options` are the kind's own."""
 
     __slots__ = ()
 

@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 
+from .autodiff_answers import ForwardAnswer, ReverseAnswer
 from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, tangents_of
 from .errors import ArgumentError, OutputError
 from .ops import FLOATS, OPS
@@ -362,6 +363,8 @@ ANSWERS = {
     "jacrev": JacobianAnswer,
     "jacfwd": JacobianAnswer,
     "jacobian": JacobianAnswer,
+    "autodiff reverse": ReverseAnswer,
+    "autodiff forward": ForwardAnswer,
 }
 
 

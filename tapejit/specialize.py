@@ -30,6 +30,7 @@ from .trace import RUNNING, Tracer, current_trace
 from .tree import LEAF, flatten
 
 TRACES_KEPT = 64  # per function and request
+WRITING = ("autodiff reverse", "autodiff forward")  # kinds of request whose function may write its arguments
 CHAIN = 8  # traces that are tried by their generated functions before the general path
 
 _state = threading.local()
@@ -45,13 +46,14 @@ class Entry:
         self.answer = answer_for(request, recording)
         self.tape = derive(recording.tape, self.answer.differentiate)
         start = time.perf_counter()
-        self.program = compile_tape(self.tape, late=self.answer.late)
+        self.program = compile_tape(self.tape, late=self.answer.late, added=self.answer.added)
         self.tape.log.append(Phase("compile", time.perf_counter() - start, len(self.tape), len(self.tape)))
         self._direct = None
 
     def inputs(self, leaves):
         """The program's input arrays for the leaves of a call, in input order (without the answer's own seeds)."""
-        return [as_input(leaves[what]) if source == "leaf" else as_input(what) for source, what in self.recording.inputs]
+        today = self.recording.today
+        return [as_input(leaves[what] if source == "leaf" else today(what)) for source, what in self.recording.inputs]
 
     def run(self, leaves, extra=None):
         """The result for the leaves of a call. Raises GuardMissed, with nothing written, when another trace is needed."""
@@ -68,7 +70,7 @@ class Entry:
                 return self.run(leaves, extra), True
             except GuardMissed as missed:
                 if not self._accept(missed):
-                    self.program = compile_tape(without_guards(self.tape), late=self.answer.late)
+                    self.program = compile_tape(without_guards(self.tape), late=self.answer.late, added=self.answer.added)
                     return self.run(leaves, extra), False
 
     def _accept(self, missed):
@@ -82,7 +84,7 @@ class Entry:
         tape = self.tape
         tape.params.append((Literal(np.asarray(missed.found, array.dtype).reshape(array.shape)),))
         tape.param[record_id] = len(tape.params) - 1
-        self.program = compile_tape(tape, late=self.answer.late)
+        self.program = compile_tape(tape, late=self.answer.late, added=self.answer.added)
         return True
 
     def direct(self, leaves):
@@ -110,7 +112,7 @@ class Entry:
                 arguments.append((kind, traced[k].dtype, traced[k].shape) if kind == "array" else (kind, traced[k].dtype) if kind == "scalar" else (kind,))
         outputs = list(zip(answer.kinds, self.program.outputs))
         unchanged = None if recording.reads is None else recording.reads.checker()
-        return direct_call(arguments, recording.inputs, outputs, result, self.program, unchanged, RUNNING, self)
+        return direct_call(arguments, recording.inputs, recording.source_of, outputs, result, self.program, unchanged, RUNNING, self)
 
 
 def as_input(value):
@@ -126,6 +128,7 @@ class Specializer:
         self.request = request
         self.entries = {}  # key -> list of Entry, most recently used first
         self.kept = 0
+        self.varying = {}  # small arrays that have changed between calls: read anew at each call from then on (`trace/reads.py`)
         self.warned = set()
         self.chain = []  # the entries that `fast` tries, in order
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
@@ -150,6 +153,8 @@ class Specializer:
             if getattr(_state, "verifying", False):
                 self._verify(leaves, tree, traced, extra, result)
             return result
+        if entries and entries[0].recording.reads is not None:
+            self.varying.update(entries[0].recording.reads.changed_arrays())
         entry = self.compile(leaves, tree, traced)
         result, settled = entry.first_run(leaves, extra)
         if settled and entry.recording.reusable:
@@ -170,7 +175,9 @@ class Specializer:
         """A new Entry for these arguments. Not kept here."""
         request = self.request
         differentiated = request.differentiated(leaves, tree)
-        recording = record(self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure)
+        recording = record(
+            self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure,
+            writable=request.kind in WRITING, varying=self.varying)
         return Entry(recording, request)
 
     def tape_of(self, args, kwargs):

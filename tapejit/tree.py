@@ -20,6 +20,11 @@ def register_container(type, flatten, unflatten):
     _REGISTERED[type] = (flatten, unflatten)
 
 
+def is_registered(type):
+    """Whether instances of `type` are containers by `register_container`."""
+    return type in _REGISTERED
+
+
 class Tree:
     """The shape of a nested container: hashable, equal to another of the same containers, keys and nesting.
 

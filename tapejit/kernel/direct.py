@@ -15,11 +15,12 @@ from .program import from_buffer, lib, new_cell
 _CALLS = {1: lib.tj_call1, 2: lib.tj_call2, 3: lib.tj_call3, 4: lib.tj_call4}
 
 
-def direct_call(arguments, inputs, outputs, result, program, unchanged, busy, entry):
+def direct_call(arguments, inputs, source_of, outputs, result, program, unchanged, busy, entry):
     """The generated function, or None when the program needs more than plain buffers.
 
     arguments  by position: ('array', dtype, shape), ('scalar', dtype), ('float',) or ('static', value)
     inputs     by input position: ('leaf', argument position) or ('capture', array)
+    source_of  function (array, name) -> (Python source of the array that is read in place of a captured one, the names in it)
     outputs    by output position: (kind, Type), kind 'array', 'scalar' or 'float'
     result     the result as Python source over o0, o1, ... in which each output stands once
     unchanged  function () -> bool, or None: what the traced function read by name is as it was
@@ -52,8 +53,9 @@ def direct_call(arguments, inputs, outputs, result, program, unchanged, busy, en
     cells, fill, passed, make, read = ["acquire()"], [], [], [], []
     for k, (source, what) in enumerate(inputs):
         if source == "capture":
-            names[f"g{k}"] = what
-            passed.append(f"from_buffer(g{k})")
+            where, named = source_of(what, f"g{k}")
+            names.update(named)
+            passed.append(f"from_buffer({where})")
         elif arguments[what][0] == "array":
             passed.append(f"from_buffer(a{what})")
         else:

@@ -46,6 +46,17 @@ def assemble(nested, dtype=None):
     return array(trace, value, id if value.ndim == 1 else trace.emit(OPS["reshape"], (id,), (value.shape,)))
 
 
+def array_of(x):
+    """What an object with `__array__` is to NumPy, an array or a tracer; anything else as it is."""
+    kind = type(x)
+    if kind in _KNOWN or kind is Tracer or isinstance(x, (np.ndarray, np.generic)) or not hasattr(kind, "__array__"):
+        return x
+    return x if hasattr(kind, "__array_ufunc__") or hasattr(kind, "__array_function__") else x.__array__()
+
+
+_KNOWN = frozenset((bool, int, float, complex, str, list, tuple, type(None), np.ndarray))
+
+
 def _values(nested, leaves):
     """`nested` with every tracer replaced by its concrete value; appends its leaves in order."""
     if isinstance(nested, (list, tuple)):

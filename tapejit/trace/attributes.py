@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import TracingError, UnsupportedError
 from ..ops import OPS
+from .assemble import assemble
 from .decisions import extracted
 from .elementwise import PYTHON, apply_op
 from .tracer import LOWERINGS, Tracer, array, members, window
@@ -92,6 +93,7 @@ class Flat:
     def __setitem__(self, key, value):
         x = self.base
         flat = copied(self._ravelled())
+        value = assemble(value) if type(value) in (list, tuple) else value
         if np.size(value) and isinstance(key, slice):  # x.flat[:] = v repeats v
             n = len(range(*key.indices(len(self))))
             value = LOWERINGS[np.resize](value, (n,)) if type(value) is Tracer else np.resize(value, (n,))

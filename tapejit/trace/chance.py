@@ -1,13 +1,18 @@
-"""What makes two runs of a function differ although nothing it reads has changed: random draws, clocks, the system.
+"""What makes two runs of a function differ although nothing it reads has changed: random draws, clocks, files, the system.
 
-Random states are compared before and after the trace: if one moved, the trace is not reused. Clocks and system entropy are
-known by name (`IMPURE`). Read next: `reads.py`.
+Random states are compared before and after the trace: if one moved, the trace is not reused. Clocks, files and settings are
+known by identity (`IMPURE`), or by the name under which code reaches them (`UNSEEN`). Read next: `reads.py`.
 """
 
 import datetime
+import decimal
+import glob
+import inspect
 import os
 import random
 import secrets
+import sys
+import threading
 import time
 import uuid
 
@@ -17,10 +22,20 @@ _CLOCKS = ("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns pro
            "localtime gmtime ctime").split()
 _UNREPEATABLE = {
     time: _CLOCKS,
-    os: "urandom getrandom getpid getenv environ getcwd listdir".split(),
+    os: ("urandom getrandom getpid getppid getenv environ getcwd listdir scandir walk stat access times cpu_count getloadavg read "
+         "open").split(),
+    os.path: "exists lexists isfile isdir islink getsize getmtime getatime getctime abspath realpath expanduser expandvars".split(),
+    glob: "glob iglob".split(),
+    sys: "getrecursionlimit getswitchinterval modules exc_info".split(),
+    threading: "get_ident get_native_id current_thread active_count".split(),
+    decimal: ["getcontext"],
+    inspect: ["getattr_static"],
+    np: "load loadtxt genfromtxt fromfile fromregex memmap geterr geterrcall getbufsize get_printoptions".split(),
+    np.random: ["get_state"],
+    np.lib.format: "open_memmap read_array".split(),
     secrets: "token_bytes token_hex token_urlsafe randbits randbelow choice SystemRandom".split(),
     uuid: "uuid1 uuid4".split(),
-    random: ["SystemRandom"],
+    random: ["SystemRandom", "getstate"],
     datetime: "datetime date".split(),
 }
 
@@ -30,6 +45,9 @@ IMPURE = {
     for module, names in _UNREPEATABLE.items() for name in names if hasattr(module, name)}
 IMPURE.update((id(function), function.__name__) for function in (open, input))
 _KEPT_ALIVE = [getattr(module, name, None) for module, names in _UNREPEATABLE.items() for name in names]  # so that the ids stay theirs
+
+# Names by which code reads what no look-up of a value shows: methods of paths and generators, and reads past an object's own hooks.
+UNSEEN = frozenset("read_text read_bytes iterdir exists is_file is_dir bit_generator get_state getstate __getattribute__".split())
 
 GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 

@@ -13,6 +13,7 @@ import re
 import types
 import typing
 import uuid
+from collections import namedtuple
 from math import copysign
 
 import numpy as np
@@ -27,8 +28,14 @@ PLAIN = frozenset((
 FIXED = (
     types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType, types.CodeType, types.GenericAlias,
-    types.UnionType, np.ufunc, np.dtype, np.finfo, np.iinfo,
-    type(np.sum), re.Pattern, operator.itemgetter, operator.attrgetter, operator.methodcaller, typing.TypeVar, type(typing.List[int]))
+    types.UnionType, np.dtype, np.finfo, np.iinfo,
+    type(np.sum), re.Pattern, type(namedtuple("_", "x").x), operator.itemgetter, operator.attrgetter, operator.methodcaller,
+    typing.TypeVar, type(typing.List[int]))
+
+
+def is_fixed(value):
+    """Whether an object's own state plays no part: one of FIXED, or a ufunc that is not a Python function (np.frompyfunc)."""
+    return isinstance(value, FIXED) or (isinstance(value, np.ufunc) and any(set(loop) - set("O->") for loop in value.types))
 
 
 def same_value(a, b):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..ops import FLOATS, OPS, ROWS
 from ..tape.interpret import values_of
 from ..tape.tape import INPUT
 from .elementwise import apply_op
+from .library import is_library
 from .recorder import is_flat, leaked
 from .tracer import LOWERINGS, Tracer, members
 
@@ -108,7 +110,7 @@ def to_index(x):
 def to_float(x):
     """float(x): raises where the derivative would be lost."""
     float(x.value)  # NumPy's errors
-    return float(extracted(x, "float()"))
+    return float(extracted(x, "float() (which %-formatting and functions in C call as well)"))
 
 
 def to_complex(x):
@@ -119,8 +121,22 @@ def to_complex(x):
 
 def to_array(x, dtype=None, copy=None):
     """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
-    value = extracted(x, "a conversion to a plain NumPy array (by numpy.asarray, or by C code that takes only arrays)")
+    value = extracted(x, f"a conversion to a plain NumPy array (by {_caller() or 'numpy.asarray, or by C code that takes only arrays'})")
     return np.array(value, dtype=dtype)
+
+
+def _caller():
+    """The library function that the user's code has called, as a name; None where it is a C function."""
+    frame, found = sys._getframe(2), None
+    while frame is not None and is_library(frame.f_globals):
+        module, name = frame.f_globals["__name__"], frame.f_code.co_name
+        if module.partition(".")[0] != "tapejit" and name[:1] not in "_<" and name not in _DECORATORS:
+            found = ".".join([part for part in module.split(".") if part[:1] != "_"] + [name])
+        frame = frame.f_back
+    return found
+
+
+_DECORATORS = ("wrapper", "wrapped", "inner", "asarray", "func")
 
 
 def to_hash(x):
@@ -164,14 +180,19 @@ def rounded(x, digits=None):
     return Tracer(x._trace, value, result.id) if type(x.value) is float else result
 
 
-def represent(x):
-    """repr(x)."""
-    return f"<traced {x.value!r}>"
+def noticed_text(x):
+    """The concrete value of x, of which text is made: the trace is not used again, so that the text is made at each call."""
+    trace = x._trace
+    if trace.active and trace.reads is not None and trace.depends_on_input(x.id):
+        trace.reads.refuse(f"it makes text of a traced value, at {trace.here()} (print, str, format): return the value instead and make the "
+                           "text outside")
+    return x.value
 
 
 members({
     "__bool__": to_bool, "__int__": to_int, "__index__": to_index, "__float__": to_float, "__complex__": to_complex, "__array__": to_array,
     "__hash__": to_hash, "__len__": length, "__iter__": iterate, "__contains__": contains, "__round__": rounded,
     "__floor__": _integral("floor"), "__ceil__": _integral("ceil"), "__trunc__": _integral("trunc"),
-    "__repr__": represent, "__str__": lambda x: str(x.value), "__format__": lambda x, spec: format(x.value, spec),
+    "__repr__": lambda x: f"<traced {noticed_text(x)!r}>", "__str__": lambda x: str(noticed_text(x)),
+    "__format__": lambda x, spec: format(noticed_text(x), spec),
 })

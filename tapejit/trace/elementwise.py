@@ -61,7 +61,13 @@ def kind_of(value):
     try:
         return value.dtype
     except AttributeError:
-        return type(value)
+        return python_type(value)
+
+
+def python_type(value):
+    """bool, int, float or complex: which of them a number is, or is a subclass's instance of."""
+    kind = type(value)
+    return kind if kind in _NAME_OF_PYTHON else next(base for base in PYTHON if isinstance(value, base))
 
 
 def loop_of(ufunc, values, signature=None):
@@ -78,7 +84,7 @@ def loop_of(ufunc, values, signature=None):
 
 def python_loop(ufunc, values, result):
     """The Loop of Python's own arithmetic on Python numbers: everything is converted to the result's type."""
-    kinds = tuple(map(type, values))
+    kinds = tuple(map(python_type, values))
     key = (ufunc, type(result), *kinds)
     loop = _loops.get(key)
     if loop is None:
@@ -92,7 +98,7 @@ def python_loop(ufunc, values, result):
 def name_of(value):
     """The short dtype name of a concrete value."""
     dtype = getattr(value, "dtype", None)
-    return _NAME_OF_PYTHON[type(value)] if dtype is None else NAME_OF_DTYPE[dtype]
+    return _NAME_OF_PYTHON[python_type(value)] if dtype is None else NAME_OF_DTYPE[dtype]
 
 
 def record(trace, ufunc, operands, values, result, loop=None, line=None, shape=None):

@@ -9,11 +9,15 @@ their meaning. NumPy's own namespace is in `tapejit/numpy.py`.
 from __future__ import annotations
 
 import builtins
+import importlib
+import json
 import math
 import random
 
 import numpy as np
 
+from .chance import IMPURE
+from .decisions import extracted
 from .lowerings.sequences import STAND_INS
 from .recorder import current_trace
 from .tracer import Tracer
@@ -184,6 +188,19 @@ for _name, _numpy_name in _NUMPY_OF_MATH.items():
         equivalent(getattr(math, _name))(_from_math(getattr(math, _name), getattr(np, _numpy_name)))
 
 
+def _named(original):
+    """A function of math that has no derivative here: the error names it."""
+    def call(*args):
+        return original(*[extracted(x, f"math.{original.__name__}()") if type(x) is Tracer else x for x in args])
+    call.__name__ = call.__qualname__ = original.__name__
+    return call
+
+
+for _name in "erf erfc gamma lgamma ldexp frexp modf remainder nextafter ulp fma".split():
+    if hasattr(math, _name):
+        equivalent(getattr(math, _name))(_named(getattr(math, _name)))
+
+
 @equivalent(math.log)
 def log(*args):
     """math.log(x) or math.log(x, base)."""
@@ -261,6 +278,50 @@ equivalent(np.random.default_rng)(_unseeded(np.random.default_rng))
 for _type in (np.random.RandomState, np.random.SeedSequence, np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox,
               np.random.SFC64, random.Random):
     stand_in(_type, _unseeded(_type))
+
+# --- modules, files, text -------------------------------------------------------------------------------------------
+
+
+@equivalent(importlib.import_module)
+def import_module(name, package=None):
+    trace = current_trace()
+    module = importlib.import_module(name, package)
+    world = None if trace is None or trace.reads is None else trace.reads.world
+    return module if world is None else world.value(module, name)
+
+
+def _impure(original):
+    """`original`, which reads a file or a setting: the trace cannot be used again."""
+    def call(*args, **kwargs):
+        trace = current_trace()
+        if trace is not None and trace.reads is not None:
+            trace.reads.refuse(f"it uses {IMPURE[id(original)]}, which answers differently each time: call it outside and pass the result "
+                               "as an argument")
+        return original(*args, **kwargs)
+    call.__name__ = original.__name__
+    return call
+
+
+for _module in (np, np.random):
+    for _original in list(vars(_module).values()):
+        if id(_original) in IMPURE and id(_original) not in EQUIVALENTS:
+            (stand_in if isinstance(_original, type) else lambda original, call: equivalent(original)(call))(_original, _impure(_original))
+
+
+def _to_json(original):
+    def call(*args, default=None, **kwargs):
+        def otherwise(x):
+            if type(x) is not Tracer:
+                if default is None:
+                    raise TypeError(f"Object of type {type(x).__name__} is not JSON serializable")
+                return default(x)
+            return extracted(x, f"json.{original.__name__}()")
+        return original(*args, default=otherwise, **kwargs)
+    return call
+
+
+for _original in (json.dumps, json.dump):
+    equivalent(_original)(_to_json(_original))
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------
 

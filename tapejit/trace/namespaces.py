@@ -55,7 +55,7 @@ class TracedGlobals(dict):
             value = world.value(found_outside, name)
         else:
             world.reads.value("item", self.original, name, found, path)
-            value = world.value(found, path)
+            value = world.value(found, path, ("item", id(self.original), name))
         self.seen[name] = found, value
         return value
 
@@ -113,6 +113,8 @@ class ModuleProxy:
         world, module = self._world, self._module
         names = world.globals_of(vars(module))
         if name.startswith("__") and name.endswith("__"):
+            if name == "__dict__" and names is not None and not world.closed:
+                world.reads.refuse(f"it reads the names of {module.__name__} as a dict: name them, as in {module.__name__}.name")
             return getattr(module, name)
         if names is None:
             return world.value(getattr(module, name), f"{module.__name__}.{name}")

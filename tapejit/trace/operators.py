@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from ..ops import OPS
-from .assemble import assemble
+from .assemble import array_of, assemble
 from .elementwise import apply_ufunc, record
 from .tracer import LOWERINGS, Tracer, concrete, members, scalar, traced
 from .views import update
@@ -29,6 +29,8 @@ def binary(operate, ufunc, operands, frame):
     for operand in operands:
         if type(operand) is Tracer or isinstance(operand, _NUMBERS) and getattr(operand, "dtype", None) != object:
             continue
+        if array_of(operand) is not operand and getattr(operand, "__array_priority__", 0) <= 0 and _joins_list(operator.add, operands):
+            return binary(operate, ufunc, [array_of(o) for o in operands], frame)
         if not isinstance(operand, np.ndarray) and not (isinstance(operand, (list, tuple)) and _joins_list(operate, operands)):
             return NotImplemented
         operands = [o if type(o) is Tracer else assemble(o) for o in operands]

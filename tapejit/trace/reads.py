@@ -16,6 +16,7 @@ import operator
 
 import numpy as np
 
+from ..errors import TracingError
 from ..tape.types import NAME_OF_DTYPE
 from .chance import Draws
 from .contents import PLAIN, member_of, same_items, same_value
@@ -46,19 +47,27 @@ _TESTS = {
     "equal": ("{e} == {v}", operator.eq),
     "same": ("((v := {e}) is {v} or same_value(v, {v}))", lambda a, b: a is b or same_value(a, b)),
     "same items": ("same_items({e}, {v})", same_items),
+    "like": (None, lambda a, layout: type(a) is np.ndarray and (a.dtype, a.shape, a.strides) == layout),
 }
+BY_ITEM = 32  # a list or dict of at most so many items is entered item by item
 
 
 class Reads:
     """Everything one trace read by name. One belongs to an outermost trace; traces nested in it share it.
 
+    varying      {id of an array, or its place: what keeps the id alive}: arrays that have been found changed before, and are so read anew
+                 at each call although they are small
     reusable     whether the trace may answer later calls at all; if not, `why` says in words
     world        the retargeted copies of this trace (`retarget.py`), until `finish`
     """
 
-    def __init__(self):
+    def __init__(self, varying=()):
+        self.varying = varying
         self.why = None
         self.world = None
+        self.reached = {}  # id of an array -> (the array, the key of the one entry by which f came to it, or None)
+        self.captured = []  # (array, path) of those that are inputs of the tape
+        self.places = {}  # id of an array -> the entry of the place where today's array is found
         self.entries = {}  # (place, id(owner), key) -> (place, owner, key, test, expected, path)
         self.known = {}  # id -> an object whose contents are entered already
         self.leaves = 0
@@ -119,7 +128,7 @@ class Reads:
         """Enter what a list, set or deque holds, in its order; the items' own contents are the caller's business."""
         before = [*items] if place == "items" else _PLACES[place][1](items, None)
         if self._count(len(before), path):
-            if type(items) is list and len(before) <= 4:
+            if type(items) is list and (len(before) <= 4 or len(before) <= BY_ITEM and any(type(item) is np.ndarray for item in before)):
                 self.add("length", items, None, "equal", len(before), path)
                 for k, found in enumerate(before):
                     self.value("item", items, k, found, f"{path}[{k}]")
@@ -133,7 +142,7 @@ class Reads:
             return
         plain = all(type(key) is str for key in keys)
         self.add("items", dictionary, None, "equal" if plain else "same items", keys, path)
-        if plain and len(keys) <= 8:
+        if plain and (len(keys) <= 8 or len(keys) <= BY_ITEM and any(type(item) is np.ndarray for item in dictionary.values())):
             for key in keys:
                 self.value("item", dictionary, key, dictionary[key], f"{path}[{key!r}]")
         else:
@@ -146,14 +155,55 @@ class Reads:
                         "call: pass them as arguments, or as arrays")
         return self.leaves <= LEAVES
 
-    def by_reference(self, array, path):
-        """Enter an array whose contents are read anew at each call."""
+    def reach(self, array, place):
+        """Note that f came to an array, by the entry with the key `place` or (None) otherwise."""
+        if self.reached.setdefault(id(array), (array, place))[1] != place:
+            self.reached[id(array)] = array, None
+
+    def varies(self, array, place):
+        """Whether an array, or what is at its place, was found changed before."""
+        return id(array) in self.varying or place in self.varying
+
+    def layout(self, array, path):
+        """Enter the type of an array, and how it lies in memory."""
         self.add("attribute", array, "shape", "equal", array.shape, path)
         self.add("attribute", array, "dtype", "is", array.dtype, path)
+        self.add("attribute", array, "strides", "equal", array.strides, path)
+
+    def _capture(self, array, path):
+        """Enter an array that is an input of the tape. Found at one place, it is read from there, and may be another one at each call."""
+        place = self.reached[id(array)][1]
+        entry = self.entries.get(place)
+        if entry is None or entry[3] != "is" or entry[4] is not array:
+            self.layout(array, path)
+        else:
+            entry = self.entries[place] = (*entry[:3], "like", (array.dtype, array.shape, array.strides), path)
+            self.places[id(array)] = entry
+
+    def today(self, array):
+        """The array that stands today where f found `array`; itself, unless it was found at one place."""
+        entry = self.places.get(id(array))
+        return array if entry is None else _PLACES[entry[0]][1](entry[1], entry[2])
+
+    def source_of(self, array, name):
+        """(Python source of what `today` gives, the names in it), which begin with `name`."""
+        entry = self.places.get(id(array))
+        if entry is None:
+            return name, {name: array}
+        place, owner, key = entry[:3]
+        return _expression(place, f"{name}_owner", key, f"{name}_key"), {f"{name}_owner": owner, f"{name}_key": key}
+
+    def changed_arrays(self):
+        """The small arrays that are not as they were, as items of `varying`."""
+        found = {}
+        for key, (place, owner, name, test, expected, _) in self.entries.items():
+            if (place == "bytes" or test == "is" and type(expected) is np.ndarray) and not _holds(place, owner, name, test, expected):
+                found[id(owner) if place == "bytes" else key] = owner
+        return found
 
     def snapshot(self, array, path):
         """Enter an array by its contents."""
-        self.by_reference(array, path)
+        self.layout(array, path)
         if array.dtype.hasobject:
             self.sequence(array, path, "flat")
             return
@@ -174,18 +224,18 @@ class Reads:
         """Decide whether the trace may be reused. Called once, when f has returned."""
         self.close()
         for place, owner, key, test, expected, path in self.entries.values():
-            try:
-                held = _TESTS[test][1](_PLACES[place][1](owner, key), expected)
-            except Exception:
-                held = False
-            if not held:
+            if not _holds(place, owner, key, test, expected):
+                if place == "bytes" and isinstance(owner, np.ndarray) and _written(owner, expected):
+                    raise written(trace, path)
                 self.refuse(f"it changes {path}, which it reads")
                 break
         moved = self.draws.moved()
         if moved is not None:
             self.refuse(f"it draws random numbers ({moved} has moved): draw them outside and pass them as arguments")
-        self.draws = None
-        self.known = None
+        if self.reusable:
+            for array, path in self.captured:
+                self._capture(array, path)
+        self.draws = self.known = self.reached = self.captured = None
 
     @contextlib.contextmanager
     def closed_after(self, outermost):
@@ -216,6 +266,40 @@ class Reads:
         return self._checker
 
 
+def written(trace, what):
+    """The error for a function that writes into an array of its caller."""
+    name = "the function" if trace is None else trace.builder.tape.name
+    return TracingError(f"{name} writes into {what}, which belongs to the caller; nothing has been written. "
+                        "Work on a copy: y = x.copy(), then write into y")
+
+
+def _written(array, before):
+    """Whether elements of an array differ from the bytes of before; then these are put back."""
+    if len(before) != array.nbytes:
+        return False
+    array[...] = np.frombuffer(before, array.dtype).reshape(array.shape)
+    return True
+
+
+def _holds(place, owner, key, test, expected):
+    """Whether an entry holds now."""
+    try:
+        return _TESTS[test][1](_PLACES[place][1](owner, key), expected)
+    except Exception:
+        return False
+
+
+def _expression(place, owner, key, key_name):
+    """The source of what is at a place; `owner` and `key_name` are names."""
+    if place in ("attribute", "function"):
+        if not key.isidentifier() or keyword.iskeyword(key):
+            return f"getattr({owner}, {key!r})" + (".__func__" if place == "function" else "")
+        key_name = key
+    elif type(key) in (str, int):
+        key_name = repr(key)
+    return _PLACES[place][0].format(o=owner, k=key_name)
+
+
 def _compile(entries):
     """One function that is True while all entries hold."""
     names = {}  # id -> parameter name
@@ -230,22 +314,19 @@ def _compile(entries):
 
     tests = []
     for place, owner, key, test, expected, _ in entries:
-        o = constant(owner)
-        if place in ("attribute", "function"):
-            k = key
-        else:
-            k = repr(key) if type(key) in (str, int) else constant(key)
-        if place in ("attribute", "function") and (not key.isidentifier() or keyword.iskeyword(key)):
-            e = f"getattr({o}, {key!r})" + (".__func__" if place == "function" else "")
-        else:
-            e = _PLACES[place][0].format(o=o, k=k)
+        o, k = constant(owner), repr(key) if type(key) in (str, int) else constant(key)
+        e = _expression(place, o, key, k)
+        if test == "like":
+            dtype, shape, strides = expected
+            tests.append(f"type(v := {e}) is ndarray and v.dtype is {constant(dtype)} and v.shape == {shape} and v.strides == {strides}")
+            continue
         v = repr(expected) if expected is None or type(expected) in (bool, int) and test != "same" else constant(expected)
         tests.append(f"{k} not in {o}" if place == "has item" else _TESTS[test][0].format(e=e, v=v))
     parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
-    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of{parameters}):\n  try:\n    return (\n      "
+    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=ndarray{parameters}):\n  try:\n    return (\n      "
               + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
     namespace = {f"c{k}": value for k, value in enumerate(constants)}
-    namespace.update(same_value=same_value, same_items=same_items, member_of=member_of)
+    namespace.update(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=np.ndarray)
     code = _codes.get(source)
     if code is None:
         if len(_codes) >= 256:

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import numpy as _numpy  # noqa: F401  enters NumPy's namespace among the equivalents
 from .chance import IMPURE
-from .contents import FIXED, PLAIN
+from .contents import PLAIN, is_fixed
 from .equivalents import EQUIVALENTS
 from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
@@ -31,11 +31,13 @@ from .reads import can_be_traced
 from .recorder import current_trace
 from .tracer import Tracer
 from .twins import Twins
-from .watch import watch
+from .vectorized import vectorized
+from .watch import names_of, refuse_unseen, watch
 
 BY_REFERENCE_BYTES = 1024  # smaller arrays are compared by content at each call, and fold into the tape as constants
 
 _ABSENT = object()
+_ASKING = frozenset("getattr hasattr vars __dict__ AttributeError Exception".split())  # names in code that can ask for what is not there
 
 
 def retarget(value, reads):
@@ -44,8 +46,8 @@ def retarget(value, reads):
 
 
 def adopt(arguments, reads):
-    """Let the dataclass instances among freshly built arguments, in any containers, run retargeted methods."""
-    world_of(reads).twins.adopt(arguments)
+    """Freshly built arguments, in which the containers of user classes run retargeted methods, or watched ones."""
+    return world_of(reads).twins.adopt(arguments)
 
 
 def release(result, reads):
@@ -73,15 +75,18 @@ class World:
         self.containers = []  # lists and dicts that f reads as they are
         self.copies = []  # (original container, its copy, what the copy was given): lists and dicts
         self.twins = Twins(self)
+        self.asks_attributes = False  # whether any code could notice that a function has no attributes
         self.closed = False  # then copies that are still around see the originals
 
     # -- values
 
-    def value(self, value, path):
-        """The retargeted form of a value. The place it was read from is entered by the caller."""
+    def value(self, value, path, place=None):
+        """The retargeted form of a value. The place it was read from is entered by the caller; `place` is that entry's key."""
         kind = type(value)
         if kind in PLAIN or kind is Tracer:
             return value
+        if kind is np.ndarray:
+            return self.array(value, path, place)
         known = self.known.get(id(value))
         if known is not None:
             return known[1]
@@ -113,7 +118,7 @@ class World:
 
     def as_it_is(self, value, path):
         """A value that is not copied: all that can be read through it is watched."""
-        if isinstance(value, FIXED) and getattr(value, "__self__", None) is None and id(value) not in IMPURE:
+        if is_fixed(value) and getattr(value, "__self__", None) is None and id(value) not in IMPURE:
             return value
         return self._learn(value, watch(self.reads, value, path))
 
@@ -142,6 +147,9 @@ class World:
             traced = names  # a library's decorator around the user's function
         else:
             self._preset(traced, function.__code__)
+            spoken = names_of(function.__code__)
+            refuse_unseen(self.reads, spoken, path)
+            self.asks_attributes = self.asks_attributes or not _ASKING.isdisjoint(spoken)
         cells = tuple([self.cell(cell) for cell in closure]) if closure else None
         copy = types.FunctionType(function.__code__, traced, function.__name__, None, cells)
         self._learn(function, copy)
@@ -197,7 +205,7 @@ class World:
             self.reads.value("cell", cell, None, found, path)
         if known[1] is not cell:
             if not self.twins.fill_later(found, known):
-                known[2] = known[1].cell_contents = self.value(found, path)
+                known[2] = known[1].cell_contents = self.value(found, path, ("cell", id(cell), None))
 
     def method(self, method, path):
         function = self.value(method.__func__, path)
@@ -230,6 +238,10 @@ class World:
 
         return self._learn(function, call)
 
+    def vectorized(self, function, path):
+        self.reads.value("attribute", function, "pyfunc", function.pyfunc, path)
+        return self._learn(function, vectorized(function, self.value(function.pyfunc, path)))
+
     # -- containers: copied when something in them has to be
 
     def list(self, items, path):
@@ -253,7 +265,14 @@ class World:
         return self._learn(items, self.twins.of_named_tuple(items, new))
 
     def _visit(self, items, path):
-        return [self.value(item, f"{path}[{k}]") for k, item in enumerate(items)] if self.reads.reusable else [*items]
+        if not self.reads.reusable:
+            return [*items]
+        return [self.value(item, f"{path}[{k}]", self._item(items, k)) for k, item in enumerate(items)]
+
+    def _item(self, items, key):
+        """The key of the entry for an item, if it has one of its own."""
+        place = ("item", id(items), key)
+        return place if place in self.reads.entries else None
 
     def dict(self, items, path):
         self._learn(items, items)
@@ -261,7 +280,7 @@ class World:
         if not self.reads.reusable:
             return items
         keys = [self.value(key, f"a key of {path}") for key in items]
-        values = [self.value(item, f"{path}[{key!r:.40}]") for key, item in items.items()]
+        values = [self.value(item, f"{path}[{key!r:.40}]", self._item(items, key)) for key, item in items.items()]
         if all(a is b for a, b in zip(keys, items)) and all(a is b for a, b in zip(values, items.values())):
             self.containers.append(items)
             return items
@@ -273,13 +292,29 @@ class World:
         self.copies.append((items, new, dict(new)))
         return self._learn(items, new)
 
+    def namespace(self, value, path):
+        """A SimpleNamespace: as its dict."""
+        self._learn(value, value)
+        items = vars(value)
+        found = self.dict(items, path)
+        if found is items:
+            return value
+        new = types.SimpleNamespace(**found)
+        self.copies[:] = [copy for copy in self.copies if copy[1] is not found] + [(items, vars(new), found)]
+        return self._learn(value, new)
+
     # -- arrays and modules
 
-    def array(self, array, path):
-        if array.nbytes > BY_REFERENCE_BYTES and self.trace is not None and can_be_traced(array):
-            self.reads.by_reference(array, path)
+    def array(self, array, path, place):
+        reads = self.reads
+        reads.reach(array, place)
+        known = self.known.get(id(array))
+        if known is not None:
+            return known[1]
+        if (array.nbytes > BY_REFERENCE_BYTES or reads.varies(array, place)) and self.trace is not None and can_be_traced(array):
+            reads.captured.append((array, path))
             return self._learn(array, self.trace.capture(array))
-        return self._learn(array, watch(self.reads, array, path))
+        return self._learn(array, watch(reads, array, path))
 
     def module(self, module, path):
         return self._learn(module, ModuleProxy(self, module))
@@ -342,6 +377,10 @@ class World:
                     items.extend(item for (item,) in new)
                 self.reads.refuse("it changes a list or dict that it reads")
         self.twins.close()
+        if self.asks_attributes:
+            for original, _ in self.known.values():
+                if type(original) is types.FunctionType and not vars(original):
+                    self.reads.add("members", original, None, "equal", [], f"the attributes of {original.__name__}")
         self.known = self.originals = self.cells = {}
         self.copies = self.containers = []
         self.closed = True
@@ -367,10 +406,11 @@ _HANDLERS = {
     types.ModuleType: World.module,
     functools.partial: World.partial,
     functools._lru_cache_wrapper: World.cached,
+    np.vectorize: World.vectorized,
     list: World.list,
     tuple: World.tuple,
     dict: World.dict,
     collections.OrderedDict: World.dict,
+    types.SimpleNamespace: World.namespace,
     collections.defaultdict: World.dict,
-    np.ndarray: World.array,
 }

@@ -40,11 +40,19 @@ def instance_reader(twins):
     return __getattribute__
 
 
+def original_of(twin):
+    """The class that a twin stands for, without its hooks."""
+    return _dict_of(twin)["__original__"]
+
+
+_dict_of = type.__dict__["__dict__"].__get__
+
+
 def meta_members(twins, meta):
     """The members of the metaclass of twins whose originals have the metaclass `meta`."""
     def mro(cls):
         usual = meta.mro(cls)
-        original = cls.__dict__["__original__"]
+        original = original_of(cls)
         if twins.layout(original) == IN_SLOTS:  # Python does not allow another class's slots here
             return usual
         return [*usual, *[base for base in original.__mro__ if all(base is not other for other in usual)]]  # `in` takes twins for originals
@@ -61,21 +69,21 @@ def meta_members(twins, meta):
     def __setattr__(cls, name, value):
         meta.__setattr__(cls, name, value)
         if id(cls) in twins.classes and not name.startswith("_abc"):
-            original = cls.__dict__["__original__"]
+            original = original_of(cls)
             setattr(original, name, twins.world.settled(value))
             twins.world.reads.refuse(f"it assigns {original.__name__}.{name}")
 
     def __instancecheck__(cls, value):
-        return type.__instancecheck__(cls, value) or isinstance(value, cls.__dict__["__original__"])
+        return type.__instancecheck__(cls, value) or isinstance(value, original_of(cls))
 
     def __subclasscheck__(cls, other):
-        return type.__subclasscheck__(cls, other) or issubclass(other, cls.__dict__["__original__"])
+        return type.__subclasscheck__(cls, other) or issubclass(other, original_of(cls))
 
     def __eq__(cls, other):
-        return cls is other or other is cls.__dict__["__original__"]
+        return cls is other or other is original_of(cls)
 
     def __hash__(cls):
-        return hash(cls.__dict__["__original__"])
+        return hash(original_of(cls))
 
     functions = (mro, __call__, __getattribute__, __setattr__, __instancecheck__, __subclasscheck__, __eq__, __hash__)
     return {function.__name__: function for function in functions}

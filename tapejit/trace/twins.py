@@ -14,7 +14,8 @@ import functools
 import sys
 import types
 
-from .contents import member_of
+from ..tree import is_registered
+from .contents import PLAIN, member_of
 from .layouts import FIELDS, IN_DICT, IN_SLOTS, IN_TUPLE, METACLASSES, copy_slots, layout_of, own_slots, slots_of, turned_into
 from .library import is_library_class
 from .tracer import Tracer
@@ -23,6 +24,7 @@ from .watch import NEVER_DECIDES, watch
 
 _ABSENT = object()
 _SKIPPED = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slots__"))
+_WHOLE_STATE = frozenset(("__dict__", "__reduce_ex__", "__reduce__", "__getstate__"))  # copy.copy asks for these, and reads all
 _BY_CALLING_THE_CLASS = ("__init__", "__new__", "__post_init__")
 
 
@@ -163,6 +165,8 @@ class Twins:
     def read_class(self, twin, name, found):
         """The value of a class attribute, noted."""
         if self.world.closed or (name.startswith("__") and name.endswith("__")):
+            if name == "__dict__" and not self.world.closed:
+                watch(self.world.reads, self.classes[id(twin)][1], twin.__name__)
             return found
         cls = self.classes[id(twin)][1]
         key = (id(cls), name)
@@ -179,7 +183,7 @@ class Twins:
             value = found
         else:
             self.world.reads.value("attribute", cls, name, original, path)
-            value = self.world.value(found, path)
+            value = self.world.value(found, path, ("attribute", id(cls), name))
         self.answers[key] = found, value
         return value
 
@@ -232,8 +236,9 @@ class Twins:
         path = f"{cls.__name__}.{name}"
         world, reads = self.world, self.world.reads
         if name[:2] == "__" and name[-2:] == "__" and name not in names:
-            if name == "__dict__" and sys._getframe(2).f_globals is not vars(functools):  # cached_property looks there for its own value
-                watch(reads, names, f"the attributes of a {cls.__name__}")
+            # (cached_property looks in __dict__ for its own value alone)
+            if name in _WHOLE_STATE and not (name == "__dict__" and sys._getframe(2).f_globals is vars(functools)):
+                watch(reads, value if names is _NOTHING else names, f"the attributes of a {cls.__name__}")
             return found
         member = member_of(cls, name)
         if type(member) is types.MemberDescriptorType:
@@ -263,7 +268,7 @@ class Twins:
             return found
         else:
             reads.value("attribute", value, name, found, path)
-        answer = world.value(found, path)
+        answer = world.value(found, path, ("attribute", id(value), name))
         self.answers[key] = found, answer
         return answer
 
@@ -280,19 +285,33 @@ class Twins:
     # -- in and out
 
     def adopt(self, value):
-        """Turn freshly built dataclass instances, in any containers, into instances of their class's twin."""
+        """A freshly built container, in which those of user classes are instances of their class's twin; where there is none, it is watched."""
         kind = type(value)
-        if kind in (list, tuple):
-            for item in value:
-                self.adopt(item)
-        elif kind is dict:
-            for item in value.values():
-                self.adopt(item)
+        if kind is Tracer or kind in PLAIN or id(kind) in self.classes:
+            return value
+        if isinstance(value, tuple):
+            items = [self.adopt(item) for item in value]
+            if self.layout(kind) == IN_TUPLE:
+                return self.of_named_tuple(value, items)
+            if any(a is not b for a, b in zip(items, value)):
+                value = tuple(items) if kind is tuple else kind._make(items)
+        elif isinstance(value, list):
+            list.__setitem__(value, slice(None), [self.adopt(item) for item in value])
+        elif isinstance(value, dict):
+            for key, item in dict.items(value):
+                dict.__setitem__(value, key, self.adopt(item))
         elif hasattr(kind, "__dataclass_fields__"):
             for name in kind.__dataclass_fields__:
-                self.adopt(getattr(value, name, None))
-            if self.layout(kind) == IN_DICT and id(kind) not in self.classes:
-                object.__setattr__(value, "__class__", self.world.value(kind, kind.__name__))
+                if hasattr(value, name):
+                    object.__setattr__(value, name, self.adopt(getattr(value, name)))
+        elif not is_registered(kind):
+            return value
+        if is_library_class(kind):
+            return value
+        if not self.can_stand_in_for(value):
+            watch(self.world.reads, kind, kind.__name__)
+            return value
+        return turned_into(value, self.world.value(kind, kind.__name__))
 
     def original_class(self, cls):
         """The original of a twin; any other class itself."""

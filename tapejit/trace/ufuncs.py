@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import TracingError, UnsupportedError
 from ..ops import OPS
-from .assemble import assemble
+from .assemble import array_of, assemble
 from .attributes import unsupported
 from .decisions import extracted
 from .elementwise import kind_of, loop_of, name_of, record
@@ -25,9 +25,6 @@ from .views import stretched, writable, write
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any}
 ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 KNOWN = (np.ndarray, np.generic, bool, int, float, complex, list, tuple, str)
-# What only reads types and shapes is answered from the concrete values.
-METADATA = frozenset((np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type,
-                      np.min_scalar_type, np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string))
 
 
 def array_ufunc(x, ufunc, method, *inputs, **kwargs):
@@ -36,7 +33,7 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
         if type(operand) is not Tracer and not isinstance(operand, KNOWN) and getattr(type(operand), "__array_ufunc__", None) is not None:
             return NotImplemented
     if method != "at":
-        inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else o for o in inputs])
+        inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else array_of(o) for o in inputs])
     simple = (ufunc.nin, ufunc.nout, ufunc.signature) == (len(inputs), 1, None)
     if simple and not kwargs and method == "__call__" and ufunc not in LOWERINGS:
         return binary(ufunc, ufunc, inputs, sys._getframe(1))
@@ -48,8 +45,6 @@ def array_function(x, function, types, args, kwargs):
     lowered = LOWERINGS.get(function)
     if lowered is not None:
         return lowered(*args, **kwargs)
-    if function in METADATA:
-        return function(*[_plain(a) for a in args], **{name: _plain(a) for name, a in kwargs.items()})
     tracers = _tracers(args) + _tracers(tuple(kwargs.values()))
     trace = innermost(tracers) or x._trace
     if not tracers or any(t._trace is not trace or trace.carries_derivative(t.id) for t in tracers):

@@ -21,8 +21,8 @@ import weakref
 
 import numpy as np
 
-from .chance import GENERATORS, IMPURE
-from .contents import FIXED, PLAIN
+from .chance import GENERATORS, IMPURE, UNSEEN
+from .contents import FIXED, PLAIN, is_fixed
 from .library import is_library, is_library_class
 from .tracer import Tracer
 
@@ -33,13 +33,13 @@ NEVER_DECIDES = frozenset(
 
 _LISTS = (list, collections.deque, set, frozenset)
 _WITHOUT_PART = FIXED + (
-    logging.Logger, type(threading.Lock()), type(threading.RLock()), property, staticmethod, classmethod, types.MappingProxyType)
+    logging.Logger, type(threading.Lock()), type(threading.RLock()), property, staticmethod, classmethod)
 
 
 def watch(reads, value, path):
     """Enter all that can be read through `value`; the place where it was found is entered by the caller. Returns `value`."""
     kind = type(value)
-    if kind is Tracer or kind in PLAIN or isinstance(value, np.generic) or not reads.first(value):
+    if kind is Tracer or kind in PLAIN or isinstance(value, np.generic) and is_library_class(kind) or not reads.first(value):
         return value
     if id(value) in IMPURE:
         reads.refuse(f"it uses {IMPURE[id(value)]} ({path}), which answers differently each time: call it outside and pass the result "
@@ -57,12 +57,15 @@ def watch(reads, value, path):
             _class(reads, value, path)
     elif isinstance(value, np.ndarray):
         _array(reads, value, path)
-    elif isinstance(value, dict):
+        _of_users_class(reads, value, path)
+    elif isinstance(value, (dict, types.MappingProxyType)):
         _mapping(reads, value, path)
         _attributes(reads, value, path)
+        _of_users_class(reads, value, path)
     elif isinstance(value, (tuple, *_LISTS)):
         _sequence(reads, value, path)
         _attributes(reads, value, path)
+        _of_users_class(reads, value, path)
     elif isinstance(value, GENERATORS):
         reads.generator(value, path)
     elif isinstance(value, functools.partial):
@@ -84,7 +87,7 @@ def watch(reads, value, path):
 def opaque(value):
     """Why nothing can be known about an object, or None when it has no state of its own or shows it."""
     kind = type(value)
-    if isinstance(value, _WITHOUT_PART) or value is sys.stdout or value is sys.stderr:
+    if isinstance(value, _WITHOUT_PART) or is_fixed(value) or value is sys.stdout or value is sys.stderr:
         return None
     if hasattr(value, "__wrapped__") or _shows_its_state(value):
         return None
@@ -93,14 +96,14 @@ def opaque(value):
 
 def _shows_its_state(value):
     kind = type(value)
-    if isinstance(value, (io.IOBase, threading.local)):
+    if isinstance(value, (io.IOBase, threading.local, np.ufunc)) or any(base.__module__ == "_ctypes" for base in kind.__mro__):
         return False
     return hasattr(value, "__dict__") or any("__slots__" in vars(k) for k in kind.__mro__) or kind.__module__.partition(".")[0] == "numpy"
 
 
 def _object(reads, value, path):
     kind = type(value)
-    if isinstance(value, _WITHOUT_PART) or _belongs_to_library(value):
+    if isinstance(value, _WITHOUT_PART) or is_fixed(value) or _belongs_to_library(value):
         return
     if isinstance(value, enum.Enum):
         _class(reads, kind, path)
@@ -125,6 +128,16 @@ def _belongs_to_library(value):
     if module.partition(".")[0] == "tapejit":
         return True
     return any(value is other for other in vars(sys.modules.get(module, sys)).values())
+
+
+def _of_users_class(reads, value, path):
+    """Enter the class of an instance of a built-in type's subclass, with its methods; of an array, the attributes as well."""
+    kind = type(value)
+    if not is_library_class(kind):
+        if isinstance(value, np.ndarray):
+            _attributes(reads, value, path)
+        reads.add("type", value, None, "is", kind, f"the type of {path}")
+        watch(reads, kind, f"type({path})")
 
 
 def _attributes(reads, value, path):
@@ -175,6 +188,8 @@ def _array(reads, array, path):
 
 
 def _class(reads, cls, path):
+    if not is_library_class(type(cls)):
+        watch(reads, type(cls), f"type({path})")  # what its __call__ reads, say
     for base in cls.__mro__:
         if is_library_class(base):
             continue
@@ -203,13 +218,13 @@ def _function(reads, function, path):
             continue  # a local function that is not defined yet: reading it would raise
         reads.value("cell", cell, None, found, f"the variable {name!r} of {path}")
         watch(reads, found, f"the variable {name!r} of {path}")
-    if vars(function):
-        _mapping(reads, vars(function), path)
+    _mapping(reads, vars(function), path)
     names = function.__globals__
     if is_library(names):
         return
     modules = []
-    spoken = _names_of(function.__code__)
+    spoken = names_of(function.__code__)
+    refuse_unseen(reads, spoken, path)
     builtins = names.get("__builtins__", {})
     builtins = builtins if isinstance(builtins, dict) else vars(builtins)
     for name in spoken:
@@ -247,10 +262,17 @@ def _attributes_of_modules(reads, modules, spoken):
             watch(reads, found, f"{module.__name__}.{name}")
 
 
-def _names_of(code):
+def refuse_unseen(reads, spoken, path):
+    """Make the trace single-use where a function's code names what reads past all that is noted."""
+    unseen = UNSEEN.intersection(spoken)
+    if unseen:
+        reads.refuse(f"{path} uses {min(unseen)}, and what that reads cannot be seen: read it outside and pass the result as an argument")
+
+
+def names_of(code):
     """All names in a code object and those inside it: of globals, attributes and modules alike."""
     found = dict.fromkeys(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.update(_names_of(constant))
+            found.update(names_of(constant))
     return found

@@ -12,7 +12,7 @@ from ...tape.types import NAME_OF_DTYPE
 from ..assemble import assemble
 from ..decisions import extracted
 from ..recorder import innermost
-from ..tracer import Tracer, concrete
+from ..tracer import Tracer, array, concrete
 
 NO_VALUE = np._NoValue  # NumPy's own mark for "not given"
 
@@ -68,6 +68,15 @@ def owned(a):
     """`a` with memory of its own: a copy where it is a view."""
     is_view = a.storage is not None and a.how if type(a) is Tracer else a.base is not None
     return a.copy() if is_view else a
+
+
+def in_layout_of(like, a):
+    """The tracer `a`, a new array, with its elements in memory in the order of the array `like`, which has its shape."""
+    value = np.empty_like(like, a.dtype, subok=False)
+    if value.strides == a.strides:
+        return a
+    value[...] = a.value
+    return array(a._trace, value, a.id)
 
 
 def stand_in(a):

@@ -10,7 +10,8 @@ import operator
 import numpy as np
 
 from ...ops import OPS
-from ..assemble import assemble
+from ..assemble import array_of, assemble
+from ..attributes import copied
 from ..recorder import current_trace
 from ..tracer import LOWERINGS, Tracer, concrete, lowering
 from . import common
@@ -77,7 +78,9 @@ def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
 @lowering(np.full_like)
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     a = common.asarray(a)
-    return full(a.shape if shape is None else shape, fill_value, dtype or a.dtype, device=device)
+    value = np.empty_like(concrete(a), dtype, order, False, static(shape), device=device)
+    result = full(value.shape, fill_value, value.dtype)
+    return common.in_layout_of(value, result) if type(result) is Tracer else result
 
 
 def _fresh(function):
@@ -100,24 +103,28 @@ for _function in (np.arange, np.eye, np.identity, np.tri, np.frombuffer, np.lins
 @creates(np.array)
 def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndmax=0, like=None):
     """Nested sequences of traced and plain values become one array with NumPy's dtype and shape."""
+    object = array_of(object)
     if holds_tracer(object):
-        return _given_ndim(_from_traced(object, dtype, copy), ndmin)
+        return _given_ndim(_from_traced(object, dtype, copy, order), ndmin)
     value = np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin)
     trace = current_trace()
     if trace is None or not traceable(value) or value is object:
         return value
     if isinstance(object, np.ndarray) and traceable(object) and not np.shares_memory(value, object):
-        return array(Tracer(trace, object.copy(), trace.lift(object)), value.dtype, ndmin=ndmin)  # an array that is only read
+        return array(Tracer(trace, object.copy("K"), trace.lift(object)), value.dtype, order=order, ndmin=ndmin)  # an array that is only read
     return trace.make(value)
 
 
-def _from_traced(object, dtype, copy):
+def _from_traced(object, dtype, copy, order):
+    """A tracer of the elements, with NumPy's layout: a copy where `copy` or the order asks for one."""
     if type(object) is not Tracer:
-        return assemble(object, dtype)
+        result = assemble(object, dtype)
+        return copied(result, order) if order == "F" else result
     result = common.asarray(object, dtype)
-    if result is not object and copy is False:
+    wrong = (order == "C" and not concrete(result).flags.c_contiguous) or (order == "F" and not concrete(result).flags.f_contiguous)
+    if (result is not object or wrong) and copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
-    return result.copy() if copy and result is object else result
+    return copied(result, order or "K") if wrong or (copy and result is object) else result
 
 
 @creates(np.fromiter)
@@ -132,18 +139,21 @@ def _given_ndim(a, ndmin):
     return a if a.ndim >= ndmin else a.reshape((1,) * (ndmin - a.ndim) + a.shape)
 
 
-def _as_array(function):
-    """asarray and its kin: no copy where none is needed."""
-    def converted(a, dtype=None, order=None, *, device=None, copy=None, like=None):
+def _as_array(function, layout=None):
+    """asarray and its kin: no copy where none is needed. `layout` is the order that the function itself asks for."""
+    def converted(a, dtype=None, order=layout, *, device=None, copy=None, like=None):
+        a = array_of(a)
         if holds_tracer(a):
-            return _from_traced(a, dtype, copy)
-        value = function(a) if dtype is None else function(a, dtype)
+            return _from_traced(a, dtype, copy, order)
+        options = {} if order == layout else {"order": order}
+        value = function(a, **options) if dtype is None else function(a, dtype, **options)
         return value if isinstance(a, (np.ndarray, np.generic)) else _made(value)
     return converted
 
 
-for _function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite):
-    creates(_function)(_as_array(_function))
+for _function, _layout in ((np.asarray, None), (np.asanyarray, None), (np.ascontiguousarray, "C"), (np.asfortranarray, "F"),
+                           (np.asarray_chkfinite, None)):
+    creates(_function)(_as_array(_function, _layout))
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ shapes and types is answered at once.
 import numpy as np
 
 from ...ops import OPS
-from ..tracer import lowering
+from ..decisions import noticed_text
+from ..tracer import Tracer, lowering
 from .common import asarray, cast, concrete, deliver, masked, refuse
 from .reductions import reduced, sum_
 from .selection import truth
@@ -89,7 +90,7 @@ def isneginf(x, out=None):
 def _round(a, decimals=0, out=None):
     a = asarray(a)
     if a.dtype.kind in "iu" and decimals >= 0:
-        return deliver(a.copy(), out)
+        return deliver(a.copy("K"), out)
     scale = 10.0 ** abs(decimals)
     if a.dtype.kind == "f":
         scale = a.dtype.type(scale)
@@ -145,15 +146,15 @@ def sinc(x):
 # --- questions about shapes and types: no tracer is left in the answer -----------------------------------------------
 
 
-def _answered(function):
-    return lambda *args, **kwargs: function(*map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
-
-
-def _plain(x):
-    return type(x)(map(_plain, x)) if type(x) in (list, tuple) else concrete(x)
+def _answered(function, plain=concrete):
+    def inside(x):
+        return type(x)(map(inside, x)) if type(x) in (list, tuple) else plain(x)
+    return lambda *args, **kwargs: function(*map(inside, args), **{name: inside(value) for name, value in kwargs.items()})
 
 
 for _function in (np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj,
-                  np.isrealobj, np.shares_memory, np.may_share_memory, np.array_repr, np.array_str, np.array2string, np.einsum_path,
+                  np.isrealobj, np.shares_memory, np.may_share_memory, np.einsum_path,
                   np.tril_indices_from, np.triu_indices_from, np.diag_indices_from):
     lowering(_function)(_answered(_function))
+for _function in (np.array_repr, np.array_str, np.array2string):
+    lowering(_function)(_answered(_function, lambda x: noticed_text(x) if type(x) is Tracer else x))

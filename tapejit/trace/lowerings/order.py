@@ -7,8 +7,8 @@ derivative follows the elements and a replay finds its own order.
 import numpy as np
 
 from ...ops import OPS
-from ..tracer import concrete, lowering
-from .common import asarray, axes_of, cast, deliver, given, host, refuse, static
+from ..tracer import Tracer, concrete, lowering
+from .common import asarray, axes_of, cast, deliver, given, host, in_layout_of, refuse, static
 from .numpy_source import numpy_source
 from .reductions import mean_
 from .selection import take
@@ -55,7 +55,12 @@ def _check_sort(kind, order, stable):
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     _check_sort(kind, order, stable)
     a, axis = _flattened(a, axis)
-    return gather(a, OPS["argsort"](a, axis=axis), axis)
+    return _as_laid_out(a, gather(a, OPS["argsort"](a, axis=axis), axis))
+
+
+def _as_laid_out(a, result):
+    """A sorted copy lies in memory as the array did."""
+    return in_layout_of(concrete(a), result) if type(result) is Tracer else result
 
 
 @lowering(np.argpartition)
@@ -73,7 +78,7 @@ def _argpartition(a, kth, axis, kind):
 def partition(a, kth, axis=-1, kind="introselect", order=None):
     """The elements on either side of kth stand in np.argpartition's order, which NumPy does not promise to be np.partition's."""
     a, axis = _flattened(a, axis)
-    return gather(a, _argpartition(a, static(kth), axis, kind), axis)
+    return _as_laid_out(a, gather(a, _argpartition(a, static(kth), axis, kind), axis))
 
 
 @lowering(np.lexsort)

@@ -165,7 +165,7 @@ def cumprod(a, axis=None, dtype=None, out=None):
         head, late, early = a[before + (slice(None, span),)], a[before + (slice(span, None),)], a[before + (slice(None, -span),)]
         a = OPS["concatenate"](head, late * early, axis=axis)
         span *= 2
-    return deliver(a.copy(), out)
+    return deliver(a.copy("K"), out)
 
 
 def _cumulative(function, start):

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from ..assemble import assemble
+from ..assemble import array_of, assemble
 from ..tracer import LOWERINGS, Tracer
 from .common import holds_tracer
 from .creation import CREATION
@@ -21,6 +21,7 @@ def looks_everywhere(function):
 
     @functools.wraps(function)
     def call(*args, **kwargs):
+        args = tuple(map(array_of, args))
         if any(map(holds_tracer, args)) or any(map(holds_tracer, kwargs.values())):
             return lowered(*args, **kwargs)
         return function(*args, **kwargs)
@@ -58,7 +59,7 @@ class Ufunc:
 
 def _gathered(x):
     """A sequence that holds tracers as one traced array, anything else as it is."""
-    return assemble(x) if type(x) is not Tracer and isinstance(x, (list, tuple)) and holds_tracer(x) else x
+    return assemble(x) if type(x) is not Tracer and isinstance(x, (list, tuple)) and holds_tracer(x) else array_of(x)
 
 
 STAND_INS = CREATION | {f: looks_everywhere(f) for f in LOWERINGS if f not in CREATION and not isinstance(f, np.ufunc)}

@@ -284,4 +284,4 @@ def astype(x, dtype, /, *, copy=True, device=None):
 
 @lowering(np.copy)
 def copy(a, order="K", subok=False):
-    return asarray(a).copy()
+    return asarray(a).copy(order)
