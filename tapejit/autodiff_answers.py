@@ -81,7 +81,8 @@ class AutodiffAnswer(Answer):
         """Hold every shadow that the sweep writes against its primal and against every other buffer."""
         arrays = [(self.paths[k], leaves[k]) for k in range(len(leaves)) if isinstance(leaves[k], np.ndarray)]
         arrays += [("an array that the function reads", array) for array in self.recording.baked]
-        arrays += [("an array that the function reads", what) for source, what in self.recording.inputs if source != "leaf" and isinstance(what, np.ndarray)]
+        captured = [self.recording.today(what) for source, what in self.recording.inputs if source != "leaf"]
+        arrays += [("an array that the function reads", array) for array in captured if isinstance(array, np.ndarray)]
         arrays += [("a seed", seed) for seed in shadows.seeds or ()]
         for k in set_or_added:
             path, shadow = f"the shadow of {self.paths[k]}", shadows.of_leaf[k]

@@ -109,6 +109,8 @@ class Entry:
                 arguments.append(("static", leaf))
             else:
                 kind = recording.kinds[k]
+                if kind == "array" and not (type(leaf) is np.ndarray and leaf.flags.c_contiguous and leaf.dtype.isnative):
+                    return None  # its trace is for this layout alone, which the generated function does not look at
                 arguments.append((kind, traced[k].dtype, traced[k].shape) if kind == "array" else (kind, traced[k].dtype) if kind == "scalar" else (kind,))
         outputs = list(zip(answer.kinds, self.program.outputs))
         unchanged = None if recording.reads is None else recording.reads.checker()

@@ -94,10 +94,6 @@ class Single(metaclass=Once):
         self.k = 2.0
 
 
-class Kept:
-    """Keeps the one number that it was made of under the name `get_state`'s like."""
-
-
 @pytest.fixture(autouse=True)
 def restored():
     saved = dict(vars(outside))
@@ -158,7 +154,7 @@ def test_what_methods_of_captured_subclasses_read(make):
     noticed(lambda x: o.scaled() * x, lambda: setattr(outside, "factor", 5.0))
 
 
-@pytest.mark.parametrize("make", [lambda: Table(a=1.0), lambda: Items([1.0]), lambda: np.ones(3).view(Array)], ids=["dict", "list", "array"])
+@pytest.mark.parametrize("make", [CAPTURED[name] for name in ("dict", "list", "array")], ids=["dict", "list", "array"])
 def test_attributes_of_captured_subclasses(make):
     o = make()
     o.k = 2.0

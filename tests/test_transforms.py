@@ -386,3 +386,44 @@ def test_a_guard_on_a_computed_float_is_kept_although_the_kernel_rounds_otherwis
     for _ in range(3):
         np.testing.assert_allclose(gradient(X, w), np.full(5, np.sum(np.exp(w))), rtol=1e-13)
     assert gradient.specializer.kept == 1
+
+
+def test_another_memory_layout_is_another_trace():
+    def f(x):
+        return np.dot(x.ravel(order="K"), np.arange(4.0)) + (2.0 if x.flags.c_contiguous else 3.0) * np.sum(x)
+
+    value = tj.jit(f)
+    a = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for x in (np.asfortranarray(a), a, np.asfortranarray(a), a, a.T, a[::-1], a):
+        for _ in range(2):
+            assert value(x) == f(x)
+
+
+def test_dict_keys_that_are_equal_but_of_other_types_are_told_apart():
+    gradient = tj.grad(lambda p: sum(v * (1 if type(k) is int else 3) for k, v in p.items()))
+    assert gradient({1: 1.0}) == {1: 1.0}
+    found = gradient({1.0: 1.0})
+    assert found == {1.0: 3.0} and type(next(iter(found))) is float
+
+
+def test_callables_that_compare_equal_are_told_apart():
+    class Quadratic:
+        def __init__(self, k):
+            self.k = k
+
+        def __eq__(self, other):
+            return True
+
+        def __hash__(self):
+            return 1
+
+        def __call__(self, x):
+            return np.sum(x**2) * self.k
+
+    assert [tj.hessian(Quadratic(k))(X)[0, 0] for k in (1.0, 5.0)] == [2.0, 10.0]
+
+
+def test_derivatives_through_complex_numbers_are_refused():
+    for transform in (tj.grad, tj.jacfwd):
+        with pytest.raises(tj.UnsupportedError, match="gives a complex value that depends on a differentiated argument"):
+            transform(lambda x: np.abs(x * 1j))(2.0)

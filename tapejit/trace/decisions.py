@@ -184,8 +184,8 @@ def noticed_text(x):
     """The concrete value of x, of which text is made: the trace is not used again, so that the text is made at each call."""
     trace = x._trace
     if trace.active and trace.reads is not None and trace.depends_on_input(x.id):
-        trace.reads.refuse(f"it makes text of a traced value, at {trace.here()} (print, str, format): return the value instead and make the "
-                           "text outside")
+        trace.reads.refuse(f"it makes text of a traced value, at {trace.here()} (print, str, format): return the value instead and make "
+                           "the text outside")
     return x.value
 
 

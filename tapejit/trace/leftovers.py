@@ -17,7 +17,10 @@ _NOT_SEARCHED = (type, types.FunctionType, types.MethodType, types.BuiltinFuncti
 
 
 def path_of_tracer(value, trace):
-    """`.parts[1]`, where that attribute of `value` is a value of this trace; None for nothing. Objects of the caller are settled when it ends."""
+    """`.parts[1]`, where that attribute of `value` is a value of this trace; None for nothing.
+
+    Objects of the caller are not searched: they are settled when the trace ends.
+    """
     world = None if trace.reads is None else trace.reads.world
     seen, todo = {} if world is None else {id(known): known for known in world.twins.instances.values()}, [(value, "")]
     while todo:

@@ -323,8 +323,8 @@ def _compile(entries):
         v = repr(expected) if expected is None or type(expected) in (bool, int) and test != "same" else constant(expected)
         tests.append(f"{k} not in {o}" if place == "has item" else _TESTS[test][0].format(e=e, v=v))
     parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
-    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=ndarray{parameters}):\n  try:\n    return (\n      "
-              + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
+    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=ndarray{parameters}):\n"
+              "  try:\n    return (\n      " + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
     namespace = {f"c{k}": value for k, value in enumerate(constants)}
     namespace.update(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=np.ndarray)
     code = _codes.get(source)

@@ -285,7 +285,7 @@ class Twins:
     # -- in and out
 
     def adopt(self, value):
-        """A freshly built container, in which those of user classes are instances of their class's twin; where there is none, it is watched."""
+        """A freshly built container: those of user classes in it are instances of their twins; classes without twin are watched."""
         kind = type(value)
         if kind is Tracer or kind in PLAIN or id(kind) in self.classes:
             return value

@@ -26,8 +26,9 @@ def vectorized(original, function):
             return plain(*args, **kwargs)
         arrays = [asarray(a) for a in (*args, *kwargs.values())]
         if original.signature or original.excluded or original.cache:
-            raise UnsupportedError(f"at {innermost(arrays).here()}, numpy.vectorize with a signature, excluded arguments or a cache is called on a "
-                                   "traced value: write the loop out")
+            raise UnsupportedError(
+                f"at {innermost(arrays).here()}, numpy.vectorize with a signature, excluded arguments or a cache meets a traced value: "
+                "write the loop out")
         arrays = LOWERINGS[np.broadcast_arrays](*arrays)
         shape = arrays[0].shape
         columns = [_numbers(LOWERINGS[np.ravel](a)) for a in arrays]

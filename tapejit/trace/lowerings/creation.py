@@ -111,7 +111,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndm
     if trace is None or not traceable(value) or value is object:
         return value
     if isinstance(object, np.ndarray) and traceable(object) and not np.shares_memory(value, object):
-        return array(Tracer(trace, object.copy("K"), trace.lift(object)), value.dtype, order=order, ndmin=ndmin)  # an array that is only read
+        read = Tracer(trace, object.copy("K"), trace.lift(object))  # an array that is only read
+        return array(read, value.dtype, order=order, ndmin=ndmin)
     return trace.make(value)
 
 
