@@ -49,6 +49,10 @@ def _where_type(types):
     return Type(types[2].dtype, broadcast_shape([t.shape for t in types]))
 
 
+def _real_type(types):
+    return Type({"c64": "f32", "c128": "f64"}.get(types[0].dtype, types[0].dtype), types[0].shape)
+
+
 where = elementwise("a ? b : c", lambda a, b, c, y: (None, a, logical_not(a)), type_rule=_where_type, domain=("bool", "real", "real"),
                     dtypes=ANY, doc="b where the bool a is true, else c; what is not chosen has derivative zero, whatever its value.")
 
@@ -89,7 +93,7 @@ fmin = elementwise("tj_fmin(a, b)",
 
 sign = elementwise("tj_sign(x)", lambda x, y: 0, dtypes=NUMBERS, kinks="flat at 0", doc="-1, 0 or 1; NaN for NaN.")
 absolute = elementwise("tj_absolute(x)", lambda x, y: sign(x), zero_safe=True, dtypes=NUMBERS, kinks="derivative 0 at 0",
-                       doc="Absolute value.")
+                       type_rule=_real_type, doc="Absolute value; real also of a complex number.")
 copysign = elementwise("copysign(a, b)", lambda a, b, y: (sign(a) * copysign(1, b), 0), zero_safe=True,
                        kinks="derivative 0 at a = 0, and 0 in b", doc="The magnitude of a with the sign bit of b.")
 heaviside = elementwise("tj_heaviside(a, b)", lambda a, b, y: (0, equal(a, 0)), kinks="flat in a, at 0 too",
