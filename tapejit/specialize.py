@@ -11,6 +11,7 @@ Read next: `recording.py` (how a trace is made), `answers.py` (what can be asked
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 import warnings
@@ -36,12 +37,28 @@ CHAIN = 8  # traces that are tried by their generated functions before the gener
 _state = threading.local()
 
 
+@contextlib.contextmanager
+def collector_paused():
+    """Passes over a long tape make many tuples and no cycles: each collection of garbage meanwhile is time lost, the more the larger the process."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Entry:
     """One compiled trace of a function: how its inputs are gathered, its program, and how its outputs become a result."""
 
     __slots__ = ("recording", "answer", "tape", "program", "otherwise", "_direct")
 
     def __init__(self, recording, request):
+        with collector_paused():
+            self._build(recording, request)
+
+    def _build(self, recording, request):
         self.recording = recording
         self.answer = answer_for(request, recording)
         self.tape = derive(recording.tape, self.answer.differentiate)
