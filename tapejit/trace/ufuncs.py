@@ -82,6 +82,8 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
     inputs, out = list(inputs[:ufunc.nin]), out if out is not None else inputs[ufunc.nin:] or None
     target = out[0] if isinstance(out, tuple) else out
     trace = innermost((*inputs, target, where))
+    if isinstance(dtype, type) and issubclass(dtype, np.dtype):  # a DType class: np.dtype would make `object` of it
+        dtype = dtype()
     signature = signature or sig or (None if dtype is None else (None,) * ufunc.nin + (np.dtype(dtype),))
     values = [concrete(o) for o in inputs]
     if not all(isinstance(v, (np.ndarray, np.generic, bool, int, float, complex)) for v in values):

@@ -222,3 +222,10 @@ def test_dtypes_that_no_tape_holds():
             x + np.ones(3, np.longdouble)
         with pytest.raises(TypeError):
             x + np.array(["a", "b", "c"])
+
+
+def test_a_dtype_class_says_the_dtype():
+    import tapejit as tj
+
+    x = np.array([1.0, 2.5])
+    np.testing.assert_array_equal(tj.jit(lambda x: np.subtract(x, 1, dtype=type(x.dtype)))(x), x - 1)
