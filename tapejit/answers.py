@@ -51,13 +51,13 @@ class Answer:
         return [tape.type_of(tape.inputs[p]) for p in self.source_positions()]
 
     def source_positions(self):
-        position = {what: p for p, (source, what) in enumerate(self.recording.inputs) if source == "leaf"}
+        position = self.recording.position_of_leaf
         return [position[k] for k in self.recording.differentiated]
 
     # -- results
 
     def run(self, program, inputs, leaves, extra=None):
-        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        outputs = new_arrays(program.outputs)
         program.run(inputs, outputs)
         return self.finish([as_kind(value, kind) for value, kind in zip(outputs, self.kinds)])
 
@@ -88,6 +88,11 @@ class Answer:
         out = [subtree.build([of_leaf.get(k) for k in range(low, high)]) for subtree, (low, high, _) in zip(subtrees, request.selected(tree))]
         single = not isinstance(request.argnums, tuple) and request.argnums is not None and len(out) == 1
         return out[0] if single or (request.argnums == () and len(out) == 1) else tuple(out)
+
+
+def new_arrays(types):
+    """An array to be written for each Type."""
+    return [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in types]
 
 
 def fresh(value):
@@ -173,7 +178,7 @@ class GradAnswer(Answer):
                    for (source, what), array in zip(self.recording.inputs, inputs)]
         readers += [("an array that the function reads", array) for array in self.recording.baked]
         targets, write_back = open_shadows(extra, self.by_argument(range(count)), program.outputs[first:first + count], readers)
-        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        outputs = new_arrays(program.outputs)
         outputs[first:first + count] = targets
         program.run(inputs, outputs)
         write_back()

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from .answers import Answer, as_kind, filled_like, fresh, tangents_of
+from .answers import Answer, as_kind, filled_like, new_arrays, tangents_of
 from .errors import ArgumentError, OutputError, ShadowOverlapError, ShadowReadOnlyError
 from .kernel.shadow import check_shadow, overlaps
 from .ops import FLOATS
@@ -42,7 +42,7 @@ class AutodiffAnswer(Answer):
         self.activities, self.with_primal, self.seeded, self.constant = request.options
         self.paths = argument_paths(recording.tree)
         tape = recording.tape
-        self.position = {what: p for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
+        self.position = recording.position_of_leaf
         self.activity_of = {}
         low = 0
         for name, child in zip(self.activities, recording.tree.children[0].children):
@@ -152,7 +152,7 @@ class ReverseAnswer(AutodiffAnswer):
         if not self.returned_is_seeded(seeds) and not any(np.any(array) for array in read):
             names = ", ".join(f"the shadow of {self.paths[k]}" for k in self.read) or "none of the arguments is written"
             warnings.warn(f"autodiff: every seed is zero, so every derivative is ({names}): set the shadow of an output before the call", RuntimeWarning, stacklevel=6)
-        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        outputs = new_arrays(program.outputs)
         first_added = len(outputs) - len(self.added_to)
         late = []
         for place, k in enumerate(self.added_to, first_added):
@@ -175,8 +175,7 @@ class ReverseAnswer(AutodiffAnswer):
         by_argument = self._by_argument(derivatives)
         if not self.with_primal:
             return by_argument
-        values = iter([as_kind(value, leaf.kind) for value, leaf in zip(outputs, self.traced_outputs)])
-        return by_argument, self.recording.out_tree.build([fresh(leaf.value) if leaf.kind == "static" else next(values) for leaf in self.recording.outputs])
+        return by_argument, self.result([as_kind(value, leaf.kind) for value, leaf in zip(outputs, self.traced_outputs)])
 
     def returned_is_seeded(self, seeds):
         if self.seeded:
@@ -209,7 +208,7 @@ class ForwardAnswer(AutodiffAnswer):
         self.check_shadows(extra, leaves, self.set_to)
         seeds = [np.require(extra.of_leaf[k], DTYPE_OF_NAME[self.type_of_leaf(k).dtype], ("C", "A")) for k in self.recording.differentiated]
         seeds = [np.array(seed) if k in self.set_to else seed for k, seed in zip(self.recording.differentiated, seeds)]
-        outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+        outputs = new_arrays(program.outputs)
         program.run(inputs + seeds, outputs)
         count = len(self.results_out)
         finals = outputs[count:count + len(self.primals_out)]

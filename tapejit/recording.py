@@ -49,6 +49,11 @@ class Recording:
 
     __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written")
 
+    @property
+    def position_of_leaf(self):
+        """{index of a traced leaf: its input position}."""
+        return {what: p for p, (source, what) in enumerate(self.inputs) if source == "leaf"}
+
     def current(self):
         """True while everything that the function read by name is as it was."""
         return self.reads is None or self.reads.unchanged()

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from .autodiff_answers import ForwardAnswer, ReverseAnswer
-from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, tangents_of
+from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, new_arrays, tangents_of
 from .errors import ArgumentError, OutputError
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
@@ -63,10 +63,10 @@ class LateSeeds(Answer):
     def run(self, program, inputs, leaves, extra=None):
         workspace = program.acquire()
         count = len(self.traced_outputs)
-        primal = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[:count]]
+        primal = new_arrays(program.outputs[:count])
         inputs = [np.array(array) for array in inputs]  # the second segment reads them later: the user may have changed theirs by then
         seeds = [np.zeros(type.shape, DTYPE_OF_NAME[type.dtype]) for type in self.seed_types()]
-        rest = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs[count:]]
+        rest = new_arrays(program.outputs[count:])
         program.run(inputs + seeds, primal + rest, workspace=workspace, segment=0)
         values = [as_kind(value, leaf.kind) for value, leaf in zip(primal, self.traced_outputs)]
         return self.result(values), Linear(self, inputs, program, workspace, primal, rest)
@@ -194,7 +194,7 @@ def tangent_leaves(recording, tangents, name):
         raise ArgumentError(f"{name}: expected tangents with the containers of the primals, {args!r}, found {tree!r}")
     paths = args.paths("tangents")
     tape = recording.tape
-    position = {what: p for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
+    position = recording.position_of_leaf
     return [checked_seed(leaves[k], tape.type_of(tape.inputs[position[k]]), f"{name}: {paths[k]}") for k in recording.differentiated]
 
 
