@@ -213,4 +213,18 @@ void tj_gather(void *dst, const void *source, int64_t rows, int64_t columns, int
 void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride,
                 int size) TJ_HIDDEN;
 
+/* The C types of the dtypes, and how the value of a row's expression becomes one of them. */
+#define TJ_T_bool uint8_t
+#define TJ_T_i32 int32_t
+#define TJ_T_i64 int64_t
+#define TJ_T_f32 float
+#define TJ_T_f64 double
+
+/* Results that are bool are made 0 or 1; some C predicates give other nonzero numbers. */
+#define TJ_AS_bool(expr) (uint8_t)((expr) != 0)
+#define TJ_AS_i32(expr) (int32_t)(expr)
+#define TJ_AS_i64(expr) (int64_t)(expr)
+#define TJ_AS_f32(expr) (float)(expr)
+#define TJ_AS_f64(expr) (double)(expr)
+
 #endif

@@ -25,19 +25,6 @@
 #define TJ_VECTOR_CALL
 #endif
 
-#define TJ_T_bool uint8_t
-#define TJ_T_i32 int32_t
-#define TJ_T_i64 int64_t
-#define TJ_T_f32 float
-#define TJ_T_f64 double
-
-/* Results that are bool are made 0 or 1; some C predicates give other nonzero numbers. */
-#define TJ_AS_bool(expr) (uint8_t)((expr) != 0)
-#define TJ_AS_i32(expr) (int32_t)(expr)
-#define TJ_AS_i64(expr) (int64_t)(expr)
-#define TJ_AS_f32(expr) (float)(expr)
-#define TJ_AS_f64(expr) (double)(expr)
-
 /* --- reductions: the neutral element and the operation of each kind and dtype; NaN wins a max or min ----------------------- */
 
 #define TJ_ADDED(a, b) ((a) + (b))

@@ -6,17 +6,6 @@
 
 #include "math.h"
 
-#define TJ_T_bool uint8_t
-#define TJ_T_i32 int32_t
-#define TJ_T_i64 int64_t
-#define TJ_T_f32 float
-#define TJ_T_f64 double
-#define TJ_AS_bool(expr) (uint8_t)((expr) != 0)
-#define TJ_AS_i32(expr) (int32_t)(expr)
-#define TJ_AS_i64(expr) (int64_t)(expr)
-#define TJ_AS_f32(expr) (float)(expr)
-#define TJ_AS_f64(expr) (double)(expr)
-
 static int guard_holds(const tj_workspace *w, const uint64_t *ip) {
     const uint8_t *found = w->base[ip[3]] + ip[4], *expected = w->base[0] + ip[5];
     switch (ip[2]) {
