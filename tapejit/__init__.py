@@ -5,21 +5,7 @@
 array([2., 4.])
 """
 
-from .activity import (
-    Active,
-    Const,
-    Dual,
-    DualOnly,
-    Duplicated,
-    DuplicatedOnly,
-    Forward,
-    ForwardWithPrimal,
-    Reverse,
-    ReverseWithPrimal,
-    autodiff,
-    make_zero,
-    make_zero_,
-)
+from .activity import autodiff
 from .checking import check_grads
 from .errors import (
     ArgumentError,
@@ -39,6 +25,22 @@ from .errors import (
     UnsoundTraceError,
     UnsupportedError,
 )
+from .roles import (
+    Active,
+    ActiveOnly,
+    BatchDual,
+    BatchDuplicated,
+    Const,
+    Dual,
+    DualOnly,
+    Duplicated,
+    DuplicatedOnly,
+    Forward,
+    ForwardWithPrimal,
+    Reverse,
+    ReverseWithPrimal,
+)
+from .shadows import make_zero, make_zero_
 from .specialize import verify
 from .transforms import (
     elementwise_grad,
@@ -61,7 +63,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Active",
+    "ActiveOnly",
     "ArgumentError",
+    "BatchDual",
+    "BatchDuplicated",
     "Const",
     "Dual",
     "DualOnly",

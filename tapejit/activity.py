@@ -3,111 +3,35 @@
 `autodiff(mode, function, *activities)`: each argument comes in an activity, which says how it takes part.
 
 Const(x)                  no derivative (an argument that is not wrapped is Const)
-Active(x)                 reverse: a float (or container of floats); its derivative is returned
+Active(x)                 reverse: a float (or container of floats); its derivative is returned. ActiveOnly(x) is the same
 Duplicated(x, dx)         reverse: arrays; dx, a buffer like x, is ADDED to
 DuplicatedOnly(x, dx)     as Duplicated, but what the function writes into x is not written back
 Dual(x, x_dot)            forward: x_dot is the tangent of x
 DualOnly(x, x_dot)        as Dual, but what the function writes into x is not written back
+BatchDuplicated(x, dxs)   as Duplicated and Dual, with several shadows and one sweep for each: dxs is a tuple of shadows, or one shadow whose
+BatchDual(x, x_dots)      arrays have a leading axis, the width. What is returned is then a tuple with an item per sweep
 
 One rule covers arguments that the function writes: in reverse mode the shadow comes in as the cotangent of the argument's final value and
 goes out as the cotangent of its initial value. For an argument that is not written this is addition; the shadow of a pure output is
 consumed (zero afterwards). In forward mode the shadow of a written argument comes in as the tangent of its initial value and goes out as that of its final value.
 
+The result has an activity as well, `ret`: Active (one number, whose cotangent is 1 or `seed`), Duplicated (anything, with its cotangent as
+`seed`), Dual (forward: its tangent is returned) or Const (it is not differentiated: derivatives flow through the written arguments alone).
+
 Every shadow that is to be written is checked before the first write: a ShadowError, a guard or an exception of the function leave all buffers as they were.
+Memory that is not set yet may hold anything, NaN too: a sweep adds to it, so begin with `make_zero`.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from .autodiff_answers import Shadows
-from .errors import ArgumentError, ShadowStructureError
-from .recording import argument_paths
+from .errors import ArgumentError
 from .request import Request
-from .seeded import checked_seed
-from .specialize import specializer_of
-from .tape.types import type_of
-from .tree import flatten
+from .roles import Activity, Const, Duplicated, Mode
+from .shadows import open_activities
+from .specialize import Specializer, specializer_of
 
-
-class Activity:
-    """How an argument takes part; see the module's text."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value):
-        self.value = value
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.value!r})"
-
-
-class Const(Activity):
-    """No derivative."""
-
-    __slots__ = ()
-
-
-class Active(Activity):
-    """A float, or a container of floats, whose derivative is returned (reverse mode)."""
-
-    __slots__ = ()
-
-
-class Shadowed(Activity):
-    """An argument with a shadow."""
-
-    __slots__ = ("shadow",)
-
-    def __init__(self, value, shadow):
-        self.value, self.shadow = value, shadow
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.value!r}, {self.shadow!r})"
-
-
-class Duplicated(Shadowed):
-    """Arrays and the shadow that their cotangents are added to (reverse mode)."""
-
-    __slots__ = ()
-
-
-class DuplicatedOnly(Duplicated):
-    """Duplicated, but what the function writes into the argument is not written back."""
-
-    __slots__ = ()
-
-
-class Dual(Shadowed):
-    """An argument and its tangent (forward mode)."""
-
-    __slots__ = ()
-
-
-class DualOnly(Dual):
-    """Dual, but what the function writes into the argument is not written back."""
-
-    __slots__ = ()
-
-
-class Mode:
-    """Reverse or Forward, with or without the function's result."""
-
-    __slots__ = ("name", "kind", "with_primal", "allowed", "advice")
-
-    def __init__(self, name, kind, with_primal, allowed, advice):
-        self.name, self.kind, self.with_primal, self.allowed, self.advice = name, kind, with_primal, allowed, advice
-
-    def __repr__(self):
-        return self.name
-
-
-_REVERSE = (Const, Active, Duplicated), "Active(x) for a float, Duplicated(x, dx) for arrays"
-_FORWARD = (Const, Dual), "Dual(x, x_dot)"
-Reverse = Mode("Reverse", "autodiff reverse", False, *_REVERSE)
-ReverseWithPrimal = Mode("ReverseWithPrimal", "autodiff reverse", True, *_REVERSE)
-Forward = Mode("Forward", "autodiff forward", False, *_FORWARD)
-ForwardWithPrimal = Mode("ForwardWithPrimal", "autodiff forward", True, *_FORWARD)
+_NO_KEYWORDS = {}
+KNOWN = 64  # functions that a mode remembers by identity
 
 
 def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pure=False):
@@ -115,8 +39,8 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
 
     mode   Reverse: returns a tuple with the derivative of each Active argument and None for the others. The result of the function, one number, is seeded with 1
            Forward: returns the tangent of the result. ReverseWithPrimal, ForwardWithPrimal: returns (that, result)
-    ret    Const: the result is not seeded; derivatives flow through the arguments that the function writes alone
-    seed   the cotangent of the result, with its containers and shapes, where it is not one number
+    ret    the activity of the result, a class: Active or Duplicated (reverse), Dual (forward), or Const; by default what fits the mode and the seed
+    seed   the cotangent of the result, with its containers and shapes, where it is not one number; for a batch a tuple of them, or with a leading axis
 
     Errors: ArgumentError for an activity that does not fit the mode or the argument, ShadowError for a shadow that does not mirror its primal;
     a RuntimeWarning when every seed is zero. After an error all buffers are as they were.
@@ -129,108 +53,58 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
     >>> dx
     array([ 6., 12.])
     """
+    if type(mode) is Mode and ret is None and seed is None and retarget is True and pure is False:
+        known = mode.known.get(id(function))
+        if known is not None and known.function is function:
+            return known.fast(activities, _NO_KEYWORDS, None)
+    return _autodiff(mode, function, activities, ret, seed, retarget, pure)
+
+
+def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     if not isinstance(mode, Mode):
         raise ArgumentError(f"autodiff: mode: expected Reverse, ReverseWithPrimal, Forward or ForwardWithPrimal, found {mode!r:.60}")
-    activities = [a if isinstance(a, Activity) else Const(a) for a in activities]
-    values, names = [], []
-    for k, activity in enumerate(activities):
-        if not isinstance(activity, mode.allowed):
-            raise ArgumentError(f"autodiff: args[{k}] is {type(activity).__name__}, which does not go with {mode}: pass {mode.advice}, or Const(x)")
-        values.append(_as_arrays(activity.value))
-        names.append(type(activity).__name__)
-    args = tuple(values)
-    leaves, tree = flatten((args, {}))
-    shadows = _shadows(mode, activities, args, argument_paths(tree))
-    if ret not in (None, Const):
-        raise ArgumentError(f"autodiff: ret: expected Const or nothing, found {ret!r:.60}")
-    if seed is not None and (mode.kind != "autodiff reverse" or ret is Const):
-        raise ArgumentError("autodiff: seed: only the result of a Reverse sweep is seeded, and not with ret=Const")
-    if seed is not None:
-        shadows.seeds = [checked_seed(s, type_of(s), "autodiff: seed") for s in flatten(seed)[0] if s is not None]
-    argnums = tuple(k for k, activity in enumerate(activities) if not isinstance(activity, Const))
-    request = Request(mode.kind, argnums, (), False, bool(retarget), bool(pure), (tuple(names), mode.with_primal, seed is not None, ret is Const))
-    return specializer_of(function, request).call(args, {}, shadows)
+    if not callable(function):
+        raise ArgumentError(f"autodiff: expected a function behind the mode, found {type(function).__name__} {function!r:.60}")
+    args, classes, shadows = open_activities("autodiff", mode, activities, seed)
+    constant = result_is_constant("autodiff", mode, ret, seed, mode.with_primal)
+    request = request_for(mode.kind, classes, mode.with_primal, seed is not None, constant, shadows.width is not None, retarget, pure)
+    specializer = specializer_of(function, request, Differentiation)
+    specializer.mode = mode
+    if ret is None and seed is None and request.retarget and not request.pure:
+        while len(mode.known) >= KNOWN:
+            mode.known.pop(next(iter(mode.known), None), None)
+        mode.known[id(function)] = specializer
+    return specializer.answer(args, {}, shadows)
 
 
-def _as_arrays(value):
-    """A container whose leaves that own memory (memoryview, array.array, memory maps, tensors on the CPU) are arrays on that memory."""
-    leaves, tree = flatten(value)
-    return tree.build([_as_array(leaf) for leaf in leaves])
+class Differentiation(Specializer):
+    """The traces of a function for one mode and one combination of activities. Its generated functions take the activities themselves;
+    what they cannot answer goes through `autodiff` again, which may find another combination."""
+
+    def call(self, activities, kwargs, seed=None):
+        return _autodiff(self.mode, self.function, activities, None, seed, self.request.retarget, self.request.pure)
 
 
-def _as_array(leaf):
-    if isinstance(leaf, (np.ndarray, np.generic, bool, int, float, complex, str, bytes)) or callable(leaf):
-        return leaf
-    try:
-        return np.asarray(memoryview(leaf))
-    except TypeError:
-        return np.from_dlpack(leaf) if hasattr(leaf, "__dlpack__") else leaf
+def request_for(kind, classes, with_primal, seeded, constant, batched, retarget, pure):
+    """The Request of a call whose arguments have activities of these classes."""
+    argnums = tuple([k for k, activity in enumerate(classes) if not issubclass(activity, Const)])
+    return Request(kind, argnums, (), False, bool(retarget), bool(pure), (classes, with_primal, seeded, constant, batched))
 
 
-def _shadows(mode, activities, args, paths):
-    """The Shadows of a call: {leaf index: shadow} for the floating leaves, of checked structure."""
-    of_leaf, low = {}, 0
-    for activity, value in zip(activities, args):
-        leaves, tree = flatten(value)
-        if isinstance(activity, Active):
-            for k, leaf in enumerate(leaves, low):
-                if isinstance(leaf, np.ndarray):
-                    raise ArgumentError(f"autodiff: {paths[k]} is an array, and Active returns the derivatives of numbers: pass Duplicated({paths[k]}, shadow)")
-        elif isinstance(activity, Shadowed):
-            matched = _match(activity.shadow, leaves, tree, paths[low:low + len(leaves)] or [f"args[{len(of_leaf)}]"])
-            for k, (leaf, shadow) in enumerate(zip(leaves, matched), low):
-                if not _is_floating(leaf):
-                    continue
-                if not isinstance(leaf, np.ndarray) and isinstance(activity, Duplicated):
-                    raise ArgumentError(f"autodiff: {paths[k]} is a {type(leaf).__name__}, which has no memory for a shadow: pass Active({paths[k]}), or a 0-d array")
-                if isinstance(activity, Dual):
-                    checked_seed(shadow, type_of(leaf), f"autodiff: the tangent of {paths[k]}")
-                of_leaf[k] = shadow
-        low += len(leaves)
-    return Shadows(of_leaf)
-
-
-def _is_floating(leaf):
-    return type(leaf) is float or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
-
-
-def _match(shadow, leaves, tree, paths):
-    """The leaves of a shadow in the order of its primal's leaves; None stands for a leaf without a derivative."""
-    try:
-        shadow = _as_arrays(shadow)
-    except (BufferError, ValueError) as error:
-        raise ShadowStructureError(f"the shadow of {paths[0]}: its memory cannot be used: {error}") from None
-    found, shape = flatten(shadow)
-    if shape == tree:
-        return found
-    bare = tree.build([leaf if _is_floating(leaf) else None for leaf in leaves])
-    floating, expected = flatten(bare)
-    if shape != expected:
-        raise ShadowStructureError(f"the shadow of {paths[0]}: expected the containers of its primal, {tree!r}, found {shape!r}: make one with make_zero")
-    found = iter(found)
-    return [next(found) if _is_floating(leaf) else None for leaf in leaves]
-
-
-def make_zero(value):
-    """A shadow for `value`: the same containers, zeros for floating leaves (0.0 for a Python float), None for the others.
-
-    >>> import numpy as np, tapejit as tj
-    >>> tj.make_zero({"w": np.ones(2), "steps": 3})
-    {'w': array([0., 0.]), 'steps': None}
-    """
-    leaves, tree = flatten(_as_arrays(value))
-    return tree.build([(0.0 if type(leaf) is float else np.zeros_like(leaf, subok=False)) if _is_floating(leaf) else None for leaf in leaves])
-
-
-def make_zero_(shadow):
-    """Set every array of a shadow to zero, in place.
-
-    >>> import numpy as np, tapejit as tj
-    >>> dx = [np.ones(2)]
-    >>> tj.make_zero_(dx)
-    >>> dx
-    [array([0., 0.])]
-    """
-    for leaf in flatten(_as_arrays(shadow))[0]:
-        if isinstance(leaf, np.ndarray):
-            leaf[...] = 0
+def result_is_constant(name, mode, ret, seed, with_primal):
+    """Whether the result has no derivative; ArgumentError where `ret` fits neither the mode nor the seed."""
+    if ret is None:
+        constant = False
+    elif not (isinstance(ret, type) and issubclass(ret, Activity)):
+        raise ArgumentError(f"{name}: ret: expected a class, Const, {mode.advice_for_result}, found {ret!r:.60}")
+    elif not issubclass(ret, mode.allowed):
+        raise ArgumentError(f"{name}: ret: {ret.__name__} does not go with {mode}: expected Const, {mode.advice_for_result}")
+    else:
+        constant = issubclass(ret, Const)
+        if with_primal and ret.__name__.endswith("Only"):
+            raise ArgumentError(f"{name}: ret={ret.__name__} leaves the result out, {mode} returns it: use {mode.name.removesuffix('WithPrimal')}")
+        if mode.kind == "autodiff reverse" and issubclass(ret, Duplicated) and seed is None:
+            raise ArgumentError(f"{name}: ret={ret.__name__}: pass seed=, the cotangent of the result")
+    if seed is not None and (mode.kind != "autodiff reverse" or constant):
+        raise ArgumentError(f"{name}: seed: only the result of a Reverse sweep is seeded, and not with ret=Const")
+    return constant

@@ -17,6 +17,7 @@ from .ops import FLOATS, OPS
 from .passes import derive, reverse
 from .recording import argument_paths, inline
 from .tape.types import DTYPE_OF_NAME
+from .tree import flatten
 
 REAL_FLOATS = ("f16", "f32", "f64")
 
@@ -72,6 +73,14 @@ class Answer:
     def result_source(self):
         """The result as Python source over the outputs o0, o1, ..., or None where it takes more than naming them."""
         return None
+
+    def buffers(self, leaves, extra):
+        """The user's arrays that a call writes."""
+        return []
+
+    def comparable(self, result):
+        """The part of a result that `tapejit.verify` compares."""
+        return result
 
     def result(self, values):
         """What the function returned, rebuilt from the values of its traced outputs."""
@@ -184,6 +193,12 @@ class GradAnswer(Answer):
         write_back()
         values = [as_kind(value, kind) for value, kind in zip(outputs, self.kinds)]
         return self.finish(values, gradient=extra)
+
+    def buffers(self, leaves, extra):
+        return [array for array in flatten(extra)[0] if isinstance(array, np.ndarray)]
+
+    def comparable(self, result):
+        return flatten(result)[1].build([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(result)[0]])
 
     def result_source(self):
         count = len(self.recording.differentiated)

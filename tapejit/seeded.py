@@ -17,9 +17,9 @@ from .errors import ArgumentError, OutputError
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
 from .recording import inline
+from .seeds import cotangent_leaves, tangent_leaves
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer
-from .tree import flatten
 
 
 class JvpAnswer(Answer):
@@ -148,16 +148,7 @@ class VjpAnswer(LateSeeds):
     def check_seeds(self, given):
         if len(given) != 1:
             raise ArgumentError(f"pullback: expected one cotangent with the containers of the function's output, found {len(given)} arguments")
-        recording = self.recording
-        leaves, tree = _flatten_like(given[0], recording.out_tree)
-        if tree != recording.out_tree:
-            raise ArgumentError(f"pullback: expected a cotangent with the containers of the function's output, {recording.out_tree!r}, found {tree!r}")
-        tape = recording.tape
-        seeds = []
-        for leaf, output in zip(leaves, recording.outputs):
-            if output.kind != "static" and tape.type_of(output.id).dtype in FLOATS:
-                seeds.append(checked_seed(leaf, tape.type_of(output.id), f"pullback: the cotangent{output.path}"))
-        return seeds
+        return cotangent_leaves(self.recording, given[0], "pullback: the cotangent")
 
     def finish_seeded(self, values):
         return self.by_argument(values)
@@ -182,59 +173,6 @@ class LinearizeAnswer(LateSeeds):
 
     def finish_seeded(self, values):
         return tangents_of(self, values)
-
-
-def tangent_leaves(recording, tangents, name):
-    """The checked tangents of the differentiated leaves, from one container per positional argument."""
-    args = recording.tree.children[0]
-    if len(tangents) != len(args.children):
-        raise ArgumentError(f"{name}: expected one tangent per primal, {len(args.children)}, found {len(tangents)}")
-    leaves, tree = _flatten_like(tuple(tangents), args)
-    if tree != args:
-        raise ArgumentError(f"{name}: expected tangents with the containers of the primals, {args!r}, found {tree!r}")
-    paths = args.paths("tangents")
-    tape = recording.tape
-    position = recording.position_of_leaf
-    return [checked_seed(leaves[k], tape.type_of(tape.inputs[position[k]]), f"{name}: {paths[k]}") for k in recording.differentiated]
-
-
-def _flatten_like(value, tree):
-    """flatten, with None allowed in place of a leaf (no tangent for an integer leaf, for example)."""
-    leaves, found = flatten(value)
-    if found == tree:
-        return leaves, found
-    leaves = []
-    return (leaves, tree) if _match(value, tree, leaves) else flatten(value)
-
-
-def _match(value, tree, leaves):
-    if tree.kind == "leaf":
-        leaves.append(value)
-        return value is None or flatten(value)[1].kind == "leaf"
-    found = flatten(value)[1]
-    if found.kind != tree.kind or found.keys != tree.keys or len(found.children) != len(tree.children):
-        return False
-    if tree.kind == "none":
-        return True
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [getattr(value, key) for key in tree.keys]
-    return all(_match(child, subtree, leaves) for child, subtree in zip(children, tree.children))
-
-
-def checked_seed(value, type_, what):
-    """A tangent or cotangent as an input array of `type_` (Tracers as they are); ArgumentError when its kind or shape differs."""
-    if type(value) is Tracer:
-        if value.value is not None and np.shape(value.value) != type_.shape:
-            raise ArgumentError(f"{what}: expected shape {type_.shape}, found {np.shape(value.value)}")
-        return value
-    dtype = DTYPE_OF_NAME[type_.dtype]
-    if not isinstance(value, (int, float, complex, np.ndarray, np.generic)) or np.asarray(value).dtype.kind not in "biufc":
-        raise ArgumentError(f"{what}: expected an array of dtype {dtype} and shape {type_.shape}, found {value.__class__.__name__}")
-    array = np.asarray(value)
-    if array.shape != type_.shape:
-        raise ArgumentError(f"{what}: expected shape {type_.shape}, as its primal has, found {array.shape}")
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
-        raise ArgumentError(f"{what}: expected dtype {dtype}, as its primal has, found {array.dtype}")
-    return np.require(array.astype(dtype, copy=False), requirements=("C", "A"))
 
 
 class JacobianAnswer(Answer):

@@ -31,7 +31,7 @@ from .trace import RUNNING, Tracer, current_trace
 from .tree import LEAF, flatten
 
 TRACES_KEPT = 64  # per function and request
-WRITING = ("autodiff reverse", "autodiff forward")  # kinds of request whose function may write its arguments
+WRITING = ("autodiff reverse", "autodiff forward", "split")  # kinds of request whose function may write its arguments
 CHAIN = 8  # traces that are tried by their generated functions before the general path
 
 _state = threading.local()
@@ -153,6 +153,10 @@ class Specializer:
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
 
     def call(self, args, kwargs, extra=None):
+        """The answer to a call that no generated function took; subclasses take other arguments here than `answer` does."""
+        return self.answer(args, kwargs, extra)
+
+    def answer(self, args, kwargs, extra=None):
         """The result of the request for these arguments; `extra` is what the request itself is given (tangents, buffers)."""
         leaves, tree = flatten((args, kwargs))
         key, traced = self.key(leaves, tree)
@@ -163,14 +167,15 @@ class Specializer:
             if not entry.recording.current():
                 continue
             try:
-                result = entry.run(leaves, extra)
+                if getattr(_state, "verifying", False):
+                    result = self._verified(entry, leaves, tree, traced, extra)
+                else:
+                    result = entry.run(leaves, extra)
             except GuardMissed:
                 continue
             if place:
                 entries.insert(0, entries.pop(place))
             self._order(entry, leaves)
-            if getattr(_state, "verifying", False):
-                self._verify(leaves, tree, traced, extra, result)
             return result
         if entries and entries[0].recording.reads is not None:
             self.varying.update(entries[0].recording.reads.changed_arrays())
@@ -217,7 +222,8 @@ class Specializer:
         """The result as Tracers: the call is part of an outer trace, into which the derived tape is written."""
         request = self.request
         differentiated = request.differentiated(leaves, tree)
-        recording = record(self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure)
+        recording = record(
+            self.function, leaves, tree, traced, differentiated, retargeted=request.retarget, guarded=not request.pure, writable=request.kind in WRITING)
         inputs = [leaves[what] if source == "leaf" else what for source, what in recording.inputs]
         return answer_for(request, recording).inline(recording, inputs, leaves, extra)
 
@@ -277,12 +283,21 @@ class Specializer:
             self.warned.add(kind)
             warnings.warn(text, TraceWarning, stacklevel=4)
 
-    def _verify(self, leaves, tree, traced, extra, result):
-        fresh = self.compile(leaves, tree, traced).run(leaves, extra)
-        if not same_results(result, fresh):
+    def _verified(self, entry, leaves, tree, traced, extra):
+        """What a kept trace answers; UnsoundTraceError when it is not what a fresh run of the function answers. Both start from the same buffers."""
+        buffers = entry.answer.buffers(leaves, extra)
+        before = [array.copy() for array in buffers]
+        kept = entry.answer.comparable(entry.run(leaves, extra))
+        after = [array.copy() for array in buffers]
+        for array, value in zip(buffers, before):
+            array[...] = value
+        result = self.compile(leaves, tree, traced).run(leaves, extra)
+        fresh = entry.answer.comparable(result)
+        if not same_results((kept, after), (fresh, buffers)):
             raise UnsoundTraceError(
-                f"a kept trace of {name_of(self.function)} answered {result!r}, a fresh run answers {fresh!r}: "
+                f"a kept trace of {name_of(self.function)} answered {kept!r}, a fresh run answers {fresh!r}: "
                 "the function depends on something that tapejit does not see; pass it as an argument, or report this")
+        return result
 
 
 def static_key(leaf):
@@ -328,10 +343,10 @@ _specializers = {}  # least recently used first
 SPECIALIZERS_KEPT = 64  # for functions whose transforms the user does not keep; each keeps its function, and what that captures, alive
 
 
-def specializer_of(function, request):
-    """The Specializer of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
+def specializer_of(function, request, make=Specializer):
+    """The Specializer (or `make`) of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
     key = (Identity(function), request)
-    found = _specializers.pop(key, None) or Specializer(function, request)
+    found = _specializers.pop(key, None) or make(function, request)
     while len(_specializers) >= SPECIALIZERS_KEPT:
         with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
             del _specializers[next(iter(_specializers))]

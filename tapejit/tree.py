@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 
+import numpy as np
+
 _REGISTERED = {}  # type -> (flatten, unflatten)
 
 
@@ -48,6 +50,9 @@ class Tree:
 
     def __repr__(self):
         return repr(self.build(["*"] * self.leaves)) if self.leaves < 20 else f"<tree of {self.leaves} leaves>"
+
+    def __reduce__(self):
+        return Tree, (self.kind, self.keys, self.children)
 
     def build(self, leaves):
         """The container with these leaves, in order."""
@@ -108,25 +113,88 @@ def flatten(value):
 
 
 def _flatten(value, leaves):
-    kind = type(value)
     if value is None:
         return NONE
+    opened = open_container(value)
+    if opened is None:
+        leaves.append(value)
+        return LEAF
+    kind, keys, children = opened
+    return Tree(kind, keys, tuple([_flatten(child, leaves) for child in children]))
+
+
+def open_container(value):
+    """(kind, keys, children) of a container, as a Tree has them; None for a leaf."""
+    kind = type(value)
+    if kind is np.ndarray or kind is float:
+        return None
     if kind is list or kind is tuple:
-        return Tree(kind, None, tuple([_flatten(child, leaves) for child in value]))
+        return kind, None, value
     if kind in _REGISTERED:
         children, static = _REGISTERED[kind][0](value)
-        return Tree(kind, static, tuple([_flatten(child, leaves) for child in children]))
+        return kind, static, children
     if issubclass(kind, list):
-        return Tree(kind, None, tuple([_flatten(child, leaves) for child in value]))
+        return kind, None, value
     if issubclass(kind, dict):
-        return Tree(kind, tuple(value), tuple([_flatten(child, leaves) for child in value.values()]))
+        return kind, tuple(value), value.values()
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return Tree(kind, kind._fields, tuple([_flatten(child, leaves) for child in value]))
+        return kind, kind._fields, value
     if dataclasses.is_dataclass(kind):
-        names = tuple(field.name for field in dataclasses.fields(kind))
-        return Tree(kind, names, tuple([_flatten(getattr(value, name), leaves) for name in names]))
-    leaves.append(value)
-    return LEAF
+        names = tuple([field.name for field in dataclasses.fields(kind)])
+        return kind, names, [getattr(value, name) for name in names]
+    return None
+
+
+def mirrored(value, tree, path):
+    """[(path, leaf)] of a container like `tree`, in the tree's order; a container with other children is a StructureMismatch.
+
+    In place of a leaf anything but a container may stand, None too. The order of a dict's keys does not matter.
+    """
+    out = []
+    _mirror(value, tree, path, out)
+    return out
+
+
+class StructureMismatch(Exception):
+    """A container differs from another that it should mirror; the message names the path, what was expected and what was found."""
+
+
+def _mirror(value, tree, path, out):
+    opened = None if value is None else open_container(value)
+    if tree.kind == "leaf":
+        if opened is not None:
+            raise StructureMismatch(f"{path}: expected an array or a number, found {_described(opened)}")
+        out.append((path, value))
+        return
+    if tree.kind == "none":
+        if value is not None:
+            raise StructureMismatch(f"{path}: expected None, found {_described(opened) if opened else type(value).__name__}")
+        return
+    expected = _described((tree.kind, tree.keys, tree.children))
+    if opened is None or opened[0] is not tree.kind:
+        raise StructureMismatch(f"{path}: expected {expected}, found {_described(opened) if opened else type(value).__name__}")
+    kind, keys, children = opened
+    children = list(children)
+    if kind not in _REGISTERED and issubclass(kind, dict):
+        found = dict(zip(keys, children))
+        for label, key in zip(tree._labels(), tree.keys):
+            if key not in found:
+                raise StructureMismatch(f"{path}{label} is missing")
+        for key in keys:
+            if key not in tree.keys:
+                raise StructureMismatch(f"{path}[{key!r}] was not expected")
+        children = [found[key] for key in tree.keys]
+    elif keys != tree.keys or len(children) != len(tree.children):
+        raise StructureMismatch(f"{path}: expected {expected}, found {_described(opened)}")
+    for label, child, subtree in zip(tree._labels(), children, tree.children):
+        _mirror(child, subtree, path + label, out)
+
+
+def _described(opened):
+    kind, keys, children = opened
+    count = f" of {len(children)}" if issubclass(kind, (list, tuple)) and not hasattr(kind, "_fields") else ""
+    with_keys = f" with {keys!r}" if kind in _REGISTERED else ""
+    return f"{'an' if kind.__name__[0] in 'aeiouAEIOU' else 'a'} {kind.__name__}{count}{with_keys}"
 
 
 register_container(

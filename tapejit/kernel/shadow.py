@@ -49,20 +49,23 @@ def open_shadows(shadows, mirror, types, readers):
     return targets, finish
 
 
-def check_shadow(path, shadow, type):
-    """Raise a ShadowError unless `shadow` can hold a value of `type`; the message names the path, what was expected and what was found."""
-    dtype = DTYPE_OF_NAME[type.dtype]
-    if not isinstance(shadow, np.ndarray):
-        raise ShadowTypeError(f"{path}: expected an array of dtype {dtype} and shape {type.shape}, found {shadow.__class__.__name__}: pass np.empty({type.shape}, '{dtype}')")
+def check_shadow(path, shadow, expected, written=True):
+    """Raise a ShadowError unless `shadow` can hold a value of the Type `expected`; the message names the path, what was expected and what was found.
+
+    written   False for a tangent, which is read: then it may be read-only, and its elements may share memory
+    """
+    dtype = DTYPE_OF_NAME[expected.dtype]
+    if not issubclass(type(shadow), np.ndarray):
+        raise ShadowTypeError(f"{path}: expected an array of dtype {dtype} and shape {expected.shape}, found {type(shadow).__name__}: pass np.zeros({expected.shape}, '{dtype}')")
     if shadow.dtype != dtype:
         if shadow.dtype.newbyteorder("=") == dtype:
             raise ShadowTypeError(f"{path}: expected dtype {dtype} in native byte order, found {shadow.dtype.str}")
         raise ShadowTypeError(f"{path}: expected dtype {dtype}, as its primal has, found {shadow.dtype}")
-    if shadow.shape != type.shape:
-        raise ShadowShapeError(f"{path}: expected shape {type.shape}, as its primal has, found {shadow.shape}")
-    if not shadow.flags.writeable:
-        raise ShadowReadOnlyError(f"{path}: expected a buffer that can be written, found a read-only array: pass a copy, or one made by np.empty_like")
-    if self_overlaps(shadow):
+    if shadow.shape != expected.shape:
+        raise ShadowShapeError(f"{path}: expected shape {expected.shape}, as its primal has, found {shadow.shape}")
+    if written and not shadow.flags.writeable:
+        raise ShadowReadOnlyError(f"{path}: expected a buffer that can be written, found a read-only array: pass a copy, or one made by np.zeros_like")
+    if written and self_overlaps(shadow):
         raise ShadowOverlapError(f"{path}: expected one place in memory per element, found strides {shadow.strides} for shape {shadow.shape}, "
                                  "in which elements share memory: pass a copy")
 

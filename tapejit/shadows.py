@@ -1,0 +1,205 @@
+"""From activities to shadows: what a call of `autodiff` or `split` gives, taken apart and held against the arguments' containers.
+
+`open_activities` finds the shadow of each floating leaf. Dtypes, shapes, layouts and permissions are checked once the function's
+tape is known (`autodiff_answers.py`, with `kernel/shadow.py`), before each sweep.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import ArgumentError, ShadowReadOnlyError, ShadowStructureError, ShadowTypeError
+from .recording import argument_paths
+from .roles import Active, Activity, Batch, Const, Duplicated, Shadowed
+from .trace import Tracer
+from .tree import StructureMismatch, flatten, mirrored
+
+
+class Shadows:
+    """What one call brings besides the arguments.
+
+    of_leaf   {index of a floating leaf: [its shadow in each sweep]}: arrays (forward also numbers)
+    given     [(path, index of the leaf, shadow, width or None)]: the same as the user gave them; a width: with a leading axis
+    width     number of sweeps of a batch, or None
+    seed      the cotangent of the result as the user gave it, or None
+    """
+
+    __slots__ = ("of_leaf", "given", "width", "seed")
+
+    def __init__(self, seed=None):
+        self.of_leaf, self.given, self.width, self.seed = {}, [], None, seed
+
+    @property
+    def sweeps(self):
+        return self.width or 1
+
+
+def open_activities(name, mode, activities, seed=None):
+    """(values of the arguments, class of each argument's activity, Shadows) of a call; `name` stands in errors."""
+    values, opened = [], []
+    for k, activity in enumerate(activities):
+        if not isinstance(activity, Activity):
+            if isinstance(activity, type) and issubclass(activity, Activity):
+                raise ArgumentError(f"{name}: args[{k}] is the class {activity.__name__}: pass {activity.__name__}(value{', shadow' * issubclass(activity, Shadowed)})")
+            activity = Const(activity)
+        if not isinstance(activity, mode.allowed):
+            raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__}, which does not go with {mode}: pass {mode.advice}, or Const(x)")
+        if isinstance(activity.value, Activity):
+            raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__} of {type(activity.value).__name__}: pass one activity per argument")
+        values.append(as_arrays(activity.value))
+        opened.append(activity)
+    args = tuple(values)
+    shadows = Shadows(seed)
+    leaves, tree = flatten((args, {}))
+    paths = argument_paths(tree)
+    low = 0
+    first = None  # the first argument with shadows
+    for k, (activity, child) in enumerate(zip(opened, tree.children[0].children)):
+        own = range(low, low + child.leaves)
+        low += child.leaves
+        if isinstance(activity, Active):
+            for j in own:
+                if isinstance(leaves[j], np.ndarray) or (type(leaves[j]) is Tracer and isinstance(leaves[j].value, np.ndarray)):
+                    raise ArgumentError(f"{name}: {paths[j]} is an array, and Active returns the derivatives of numbers: pass Duplicated({paths[j]}, shadow)")
+        elif isinstance(activity, Shadowed):
+            width = _width(activity)
+            if first is None:
+                first, shadows.width = k, width
+            elif width != shadows.width:
+                _refuse_width(name, k, activity, width, first, opened[first], shadows.width)
+            for j in own:
+                if _is_floating(leaves[j]) and not _is_array(leaves[j]) and isinstance(activity, Duplicated):
+                    raise ArgumentError(f"{name}: {paths[j]} is a {_kind(leaves[j])}, which has no memory for a shadow: pass Active({paths[j]}), or a 0-d array")
+            _enter(shadows, activity, child, leaves, own, f"args[{k}]")
+    return args, tuple([type(activity) for activity in opened]), shadows
+
+
+def _enter(shadows, activity, tree, leaves, own, path):
+    """Enter the shadows of one argument, whose leaves are those with the indices `own`."""
+    batch, leading = shadows.width, None
+    if batch is None:
+        containers = [(f"the shadow of {path}", activity.shadow)]
+    elif type(activity.shadow) is tuple:
+        containers = [(f"shadow {i} of {path}", shadow) for i, shadow in enumerate(activity.shadow)]
+    else:
+        containers, leading = [(f"the shadows of {path}", activity.shadow)], batch
+    for label, container in containers:
+        start, where = label[:-len(path)], path
+        try:
+            matched = mirrored(container, tree, where)
+        except StructureMismatch as mismatch:
+            raise ShadowStructureError(f"{start}{mismatch}: make one with make_zero") from None
+        for j, (leaf_path, shadow) in zip(own, matched):
+            if not _is_floating(leaves[j]):
+                continue
+            label = start + leaf_path
+            shadow = _shadow_memory(label, shadow)
+            shadows.given.append((label, j, shadow, leading))
+            if leading is None:
+                shadows.of_leaf.setdefault(j, []).append(shadow)
+            else:
+                shadows.of_leaf[j] = [shadow[i] if np.ndim(shadow) == 1 else shadow[i, ...] for i in range(leading)] if np.shape(shadow)[:1] == (leading,) else []
+
+
+def _width(activity):
+    """The number of shadows in a batched activity, None for the others."""
+    if not isinstance(activity, Batch):
+        return None
+    if type(activity.shadow) is tuple:
+        width = len(activity.shadow)
+    else:
+        width = next((np.shape(leaf)[0] for leaf in flatten(as_arrays(activity.shadow))[0] if np.ndim(leaf)), 0)
+    if not width:
+        raise ShadowStructureError(f"{type(activity).__name__}: expected a tuple of shadows, or arrays with a leading axis for them, found {activity.shadow!r:.60}")
+    return width
+
+
+def _refuse_width(name, k, activity, width, first, other, expected):
+    if width is None or expected is None:
+        raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__} and args[{first}] is {type(other).__name__}: "
+                            "give all arguments with shadows a batch of them, or none")
+    raise ShadowStructureError(f"{name}: args[{k}] has {width} shadows, expected {expected}, as args[{first}] has")
+
+
+def _is_array(leaf):
+    return isinstance(leaf, np.ndarray) or (type(leaf) is Tracer and isinstance(leaf.value, np.ndarray))
+
+
+def _is_floating(leaf):
+    return type(leaf) is float or getattr(getattr(leaf, "dtype", None), "kind", "") == "f" or (type(leaf) is Tracer and type(leaf.value) is float)
+
+
+def _kind(leaf):
+    return type(leaf.value if type(leaf) is Tracer else leaf).__name__
+
+
+def as_arrays(value):
+    """A container whose leaves that own memory (memoryview, array.array, memory maps, tensors on the CPU) are arrays on that memory."""
+    if type(value) is np.ndarray or type(value) is float:
+        return value
+    leaves, tree = flatten(value)
+    return tree.build([_as_array(leaf) for leaf in leaves])
+
+
+def _as_array(leaf):
+    if isinstance(leaf, (np.ndarray, np.generic, bool, int, float, complex, str, bytes)) or type(leaf) is Tracer or callable(leaf):
+        return leaf
+    try:
+        return np.asarray(memoryview(leaf))
+    except TypeError:
+        return _tensor(leaf)
+
+
+def _tensor(leaf):
+    """An array on the memory of a CPU tensor; anything else as it is."""
+    if not hasattr(leaf, "__dlpack__"):
+        return leaf
+    array = np.from_dlpack(leaf)
+    if not array.flags.writeable and hasattr(leaf, "__array__"):
+        # DLPack before version 1 cannot say that memory may be written; the tensor's own array on the same memory can.
+        own = np.asarray(leaf)
+        if own.__array_interface__["data"][0] == array.__array_interface__["data"][0] and own.shape == array.shape and own.dtype == array.dtype:
+            return own
+    return array
+
+
+def _shadow_memory(label, shadow):
+    try:
+        return _as_array(shadow)
+    except (BufferError, ValueError, RuntimeError) as error:
+        raise ShadowTypeError(f"{label}: its memory cannot be used: {error}") from None
+
+
+def make_zero(value):
+    """A shadow for `value`: the same containers, zeros for floating leaves (0.0 for a Python float), None for the others.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.make_zero({"w": np.ones(2), "steps": 3})
+    {'w': array([0., 0.]), 'steps': None}
+    """
+    leaves, tree = flatten(as_arrays(value))
+    return tree.build([_zero(leaf) if _is_floating(leaf) else None for leaf in leaves])
+
+
+def _zero(leaf):
+    if not isinstance(leaf, np.ndarray):
+        return type(leaf)(0)
+    return np.zeros_like(leaf, leaf.dtype.newbyteorder("="), subok=False)
+
+
+def make_zero_(shadow):
+    """Set every array of a shadow to zero, in place.
+
+    >>> import numpy as np, tapejit as tj
+    >>> dx = [np.ones(2)]
+    >>> tj.make_zero_(dx)
+    >>> dx
+    [array([0., 0.])]
+    """
+    leaves, tree = flatten(as_arrays(shadow))
+    for path, leaf in zip(tree.paths("shadow"), leaves):
+        if isinstance(leaf, np.ndarray) and not leaf.flags.writeable:
+            raise ShadowReadOnlyError(f"make_zero_: {path} is read-only: make a new shadow with make_zero")
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray):
+            leaf[...] = 0
