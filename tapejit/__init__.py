@@ -19,6 +19,7 @@ from .errors import (
     ShadowStructureError,
     ShadowTypeError,
     TapeError,
+    TapeUseError,
     TapejitError,
     TraceWarning,
     TracingError,
@@ -42,6 +43,7 @@ from .roles import (
 )
 from .shadows import make_zero, make_zero_
 from .specialize import verify
+from .split import split
 from .transforms import (
     elementwise_grad,
     grad,
@@ -86,6 +88,7 @@ __all__ = [
     "ShadowStructureError",
     "ShadowTypeError",
     "TapeError",
+    "TapeUseError",
     "TapejitError",
     "TraceWarning",
     "TracingError",
@@ -106,6 +109,7 @@ __all__ = [
     "make_zero",
     "make_zero_",
     "register_container",
+    "split",
     "trace",
     "value_and_grad",
     "verify",

@@ -239,7 +239,7 @@ class ReverseAnswer(AutodiffAnswer):
             if not (len(ids) == 1 and tape.type_of(ids[0]).shape == () and recording.out_tree.kind == "leaf"):
                 raise OutputError(f"reverse: {recording.tape.name} returns more than one number: pass seed=, a cotangent with its containers and shapes")
             return [[np.ones((), DTYPE_OF_NAME[tape.type_of(ids[0]).dtype])]] * extra.sweeps
-        return [cotangent_leaves(recording, seed, "autodiff: seed") for seed in self._seed_of_each_sweep(extra)]
+        return [cotangent_leaves(recording, seed, "seed") for seed in self._seed_of_each_sweep(extra)]
 
     def _seed_of_each_sweep(self, extra):
         """A batch's seeds: the items of a tuple, or of the leading axis of each array."""
@@ -247,12 +247,12 @@ class ReverseAnswer(AutodiffAnswer):
             return [extra.seed]
         if type(extra.seed) is tuple:
             if len(extra.seed) != extra.width:
-                raise ArgumentError(f"autodiff: seed: expected {extra.width} seeds, one per shadow of the batch, found {len(extra.seed)}")
+                raise ArgumentError(f"seed: expected {extra.width} seeds, one per shadow of the batch, found {len(extra.seed)}")
             return extra.seed
         leaves, tree = flatten(extra.seed)
         for leaf in leaves:
             if np.shape(leaf)[:1] != (extra.width,):
-                raise ArgumentError(f"autodiff: seed: expected a tuple of {extra.width} seeds, or a leading axis of length {extra.width}, one seed per shadow "
+                raise ArgumentError(f"seed: expected a tuple of {extra.width} seeds, or a leading axis of length {extra.width}, one seed per shadow "
                                     f"of the batch, found shape {np.shape(leaf)}")
         return [tree.build([leaf[i] for leaf in leaves]) for i in range(extra.width)]
 

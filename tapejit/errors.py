@@ -49,6 +49,10 @@ class ShadowOverlapError(ShadowError):
     """A shadow shares memory with itself, another shadow, or a buffer that the sweep reads."""
 
 
+class TapeUseError(TapejitError, RuntimeError):
+    """A tape of `split` was used when it no longer could be: it has been consumed, or was pickled by another version."""
+
+
 class TapeError(TapejitError, ValueError):
     """A tape breaks a rule of the tape verifier; the message names the record."""
 

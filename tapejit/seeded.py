@@ -11,9 +11,10 @@ import threading
 
 import numpy as np
 
-from .autodiff_answers import ForwardAnswer, ReverseAnswer
 from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, new_arrays, tangents_of
+from .autodiff_answers import ForwardAnswer, ReverseAnswer
 from .errors import ArgumentError, OutputError
+from .held import SplitAnswer
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
 from .recording import inline
@@ -303,6 +304,7 @@ ANSWERS = {
     "jacobian": JacobianAnswer,
     "autodiff reverse": ReverseAnswer,
     "autodiff forward": ForwardAnswer,
+    "split": SplitAnswer,
 }
 
 
