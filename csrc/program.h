@@ -108,12 +108,13 @@ int tj_resume(tj_workspace *workspace);
 int tj_run_seeded(tj_workspace *workspace, void *const *pointers, const uint64_t *nbytes, uint64_t n, uint64_t seed, const void *one,
                   uint64_t itemsize, uint64_t count);
 
-/* Binds buffers of which the caller knows the lengths to be right, and runs segment 0. */
-int tj_call1(tj_workspace *workspace, void *p0);
-int tj_call2(tj_workspace *workspace, void *p0, void *p1);
-int tj_call3(tj_workspace *workspace, void *p0, void *p1, void *p2);
-int tj_call4(tj_workspace *workspace, void *p0, void *p1, void *p2, void *p3);
-int tj_call(tj_workspace *workspace, void *const *pointers);
+/* tj_run of segment 0 with 1, 2, 3, 4, and with n <= 8 buffers; the last pairs of tj_call8 are not looked at then. */
+int tj_call1(tj_workspace *workspace, void *p0, uint64_t n0);
+int tj_call2(tj_workspace *workspace, void *p0, uint64_t n0, void *p1, uint64_t n1);
+int tj_call3(tj_workspace *workspace, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2);
+int tj_call4(tj_workspace *workspace, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2, void *p3, uint64_t n3);
+int tj_call8(tj_workspace *workspace, uint64_t n, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2, void *p3, uint64_t n3,
+             void *p4, uint64_t n4, void *p5, uint64_t n5, void *p6, uint64_t n6, void *p7, uint64_t n7);
 
 /* Where buffer `buffer` lies now (0: the arena). */
 void *tj_base(tj_workspace *workspace, uint64_t buffer);

@@ -225,52 +225,31 @@ int tj_run_seeded(tj_workspace *w, void *const *pointers, const uint64_t *nbytes
     return next_seeds(w, sweep(w, 0));
 }
 
-/* --- calls with few buffers, as cheap as can be ------------------------------------------------------------------------------- */
+/* --- calls with few buffers: without arrays of pointers and lengths on the caller's side ------------------------------------------ */
 
-static int call(tj_workspace *w) {
-    if (TJ_UNLIKELY(w->seeded))
-        drop_seeds(w);
-    w->resume = NULL;
-    const int status = check_addresses(w);
-    return status == TJ_DONE ? sweep(w, 0) : status;
+int tj_call1(tj_workspace *w, void *p0, uint64_t n0) { return tj_run(w, &p0, &n0, 1, 0); }
+
+int tj_call2(tj_workspace *w, void *p0, uint64_t n0, void *p1, uint64_t n1) {
+    void *const pointers[] = {p0, p1};
+    const uint64_t nbytes[] = {n0, n1};
+    return tj_run(w, pointers, nbytes, 2, 0);
 }
 
-int tj_call(tj_workspace *w, void *const *pointers) {
-    for (uint64_t buffer = 1; buffer <= w->program->n_buffers; buffer++)
-        w->base[buffer] = pointers[buffer - 1];
-    return call(w);
+int tj_call3(tj_workspace *w, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2) {
+    void *const pointers[] = {p0, p1, p2};
+    const uint64_t nbytes[] = {n0, n1, n2};
+    return tj_run(w, pointers, nbytes, 3, 0);
 }
 
-int tj_call1(tj_workspace *w, void *p0) {
-    if (w->program->n_buffers != 1)
-        return fault(w, TJ_COUNT, 1, 0);
-    w->base[1] = p0;
-    return call(w);
+int tj_call4(tj_workspace *w, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2, void *p3, uint64_t n3) {
+    void *const pointers[] = {p0, p1, p2, p3};
+    const uint64_t nbytes[] = {n0, n1, n2, n3};
+    return tj_run(w, pointers, nbytes, 4, 0);
 }
 
-int tj_call2(tj_workspace *w, void *p0, void *p1) {
-    if (w->program->n_buffers != 2)
-        return fault(w, TJ_COUNT, 2, 0);
-    w->base[1] = p0;
-    w->base[2] = p1;
-    return call(w);
-}
-
-int tj_call3(tj_workspace *w, void *p0, void *p1, void *p2) {
-    if (w->program->n_buffers != 3)
-        return fault(w, TJ_COUNT, 3, 0);
-    w->base[1] = p0;
-    w->base[2] = p1;
-    w->base[3] = p2;
-    return call(w);
-}
-
-int tj_call4(tj_workspace *w, void *p0, void *p1, void *p2, void *p3) {
-    if (w->program->n_buffers != 4)
-        return fault(w, TJ_COUNT, 4, 0);
-    w->base[1] = p0;
-    w->base[2] = p1;
-    w->base[3] = p2;
-    w->base[4] = p3;
-    return call(w);
+int tj_call8(tj_workspace *w, uint64_t n, void *p0, uint64_t n0, void *p1, uint64_t n1, void *p2, uint64_t n2, void *p3, uint64_t n3,
+             void *p4, uint64_t n4, void *p5, uint64_t n5, void *p6, uint64_t n6, void *p7, uint64_t n7) {
+    void *const pointers[] = {p0, p1, p2, p3, p4, p5, p6, p7};
+    const uint64_t nbytes[] = {n0, n1, n2, n3, n4, n5, n6, n7};
+    return n > 8 ? fault(w, TJ_COUNT, n, 0) : tj_run(w, pointers, nbytes, n, 0);
 }

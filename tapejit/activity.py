@@ -53,10 +53,12 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
     >>> dx
     array([ 6., 12.])
     """
-    if type(mode) is Mode and ret is None and seed is None and retarget is True and pure is False:
-        known = mode.known.get(id(function))
-        if known is not None and known.function is function:
-            return known.fast(activities, _NO_KEYWORDS, None)
+    try:
+        known = mode.known[id(function)]
+    except (AttributeError, KeyError):
+        known = None
+    if known is not None and known.function is function and ret is None and retarget is True and pure is False:
+        return known.fast(activities, _NO_KEYWORDS, seed)
     return _autodiff(mode, function, activities, ret, seed, retarget, pure)
 
 
@@ -70,7 +72,7 @@ def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     request = request_for(mode.kind, classes, mode.with_primal, seed is not None, constant, shadows.width is not None, retarget, pure)
     specializer = specializer_of(function, request, Differentiation)
     specializer.mode = mode
-    if ret is None and seed is None and request.retarget and not request.pure:
+    if ret is None and request.retarget and not request.pure:
         while len(mode.known) >= KNOWN:
             mode.known.pop(next(iter(mode.known), None), None)
         mode.known[id(function)] = specializer

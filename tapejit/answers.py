@@ -12,6 +12,7 @@ from copy import copy
 import numpy as np
 
 from .errors import OutputError
+from .kernel.direct import EXTRA, Out, Plan
 from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS
 from .passes import derive, reverse
@@ -70,9 +71,15 @@ class Answer:
         """The user's result from the values of the derived tape's outputs (NumPy values, or Tracers)."""
         raise NotImplementedError
 
-    def result_source(self):
-        """The result as Python source over the outputs o0, o1, ..., or None where it takes more than naming them."""
+    def plan(self, specs, program):
+        """The Plan of a direct call for arguments as `specs` says (`kernel/direct.py`), or None where there is none."""
         return None
+
+    def plain_plan(self, specs, program):
+        """The Plan where each output of the program is a new value of the result."""
+        outputs = [("new", kind, type) for kind, type in zip(self.kinds, program.outputs)]
+        result = self.finish([Out(k) for k in range(len(outputs))])
+        return Plan(self.recording.tree.children[0].children, specs, self.recording.inputs, outputs, result)
 
     def buffers(self, leaves, extra):
         """The user's arrays that a call writes."""
@@ -132,8 +139,8 @@ class JitAnswer(Answer):
     def finish(self, values):
         return self.result(values)
 
-    def result_source(self):
-        return "o0" if self.recording.out_tree.kind == "leaf" and self.kinds else None
+    def plan(self, specs, program):
+        return self.plain_plan(specs, program)
 
 
 class GradAnswer(Answer):
@@ -200,14 +207,18 @@ class GradAnswer(Answer):
     def comparable(self, result):
         return flatten(result)[1].build([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(result)[0]])
 
-    def result_source(self):
-        count = len(self.recording.differentiated)
-        if self.request.has_aux or count != len(self.request.selected(self.recording.tree)):
-            return None
-        first = int(self.with_value)
-        names = [f"o{k}" for k in range(first, first + count)]
-        gradient = names[0] if not isinstance(self.by_argument(names), tuple) else "(" + "".join(f"{name}, " for name in names) + ")"
-        return f"(o0, {gradient})" if self.with_value else gradient
+    def plan(self, specs, program):
+        plan = self.plain_plan(specs, program)
+        if self.request.options is not None:  # the gradients are written into the buffers of `extra`
+            first = int(self.with_value)
+            places, tree = flatten(self.by_argument(range(len(self.recording.differentiated))))
+            types = [program.outputs[first + place] for place in places]
+            plan.extra = tree, [("array", type.dtype, type.shape) for type in types]
+            for number, (place, type) in enumerate(zip(places, types)):
+                plan.outputs[first + place] = ("extra", number, type)
+            plan.result = self.finish([Out(k) for k in range(len(plan.outputs))], gradient=EXTRA)
+            plan.apart = self.recording.baked
+        return plan
 
     def finish(self, values, gradient=None):
         values = list(values)

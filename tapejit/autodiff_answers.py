@@ -16,10 +16,12 @@ import numpy as np
 
 from .answers import Answer, as_kind, filled_like, new_arrays, tangents_of
 from .errors import ArgumentError, OutputError, ShadowOverlapError, ShadowReadOnlyError, ShadowTypeError
+from .kernel.direct import Out, Plan
 from .kernel.shadow import check_shadow, overlaps
 from .ops import FLOATS
 from .passes import active_records, derive, forward, reverse
 from .recording import argument_paths, inline
+from .roles import Const, Shadowed
 from .seeds import checked_seed, cotangent_leaves
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer
@@ -116,6 +118,18 @@ class AutodiffAnswer(Answer):
         """How the outputs before the first derivative are returned."""
         return [leaf.kind for leaf in self.traced_outputs] * self.with_primal + ["array"] * len(self.primals_out)
 
+    def primal_outputs(self, program):
+        """The outputs before the first derivative, as a Plan has them."""
+        outputs = [("new", leaf.kind) for leaf in self.traced_outputs] * self.with_primal + [("final", k) for k in self.primals_out]
+        return [(how, what, type) for (how, what), type in zip(outputs, program.outputs)]
+
+    def shadow_plan(self, specs, inputs, outputs, derivatives, extra=None, never_zero=()):
+        result = derivatives
+        if self.with_primal:
+            result = derivatives, self.result([Out(k) for k in range(len(self.traced_outputs))])
+        classes = self.request.options[0]
+        return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.baked, never_zero)
+
     def check_traced(self, leaves, extra, written):
         """In a function that is being traced, what the sweep writes must be traced too."""
         for k in self.primals_out:
@@ -154,18 +168,18 @@ class ReverseAnswer(AutodiffAnswer):
             seed(finals[k], builder.input(builder.type_of(finals[k]), f"shadow{k}"))
         self.late = range(first_seed, len(builder.tape.inputs)) if two_segments else ()
         leaves = self.recording.differentiated
-        found = dict(zip(leaves, reverse(builder, cotangents, self.sources(builder))))
+        sources = self.sources(builder)
+        found = dict(zip(leaves, reverse(builder, cotangents, sources)))
+        found.update({k: filled_like(builder, s, 0) for k, s in zip(leaves, sources) if k in self.read and found[k] is None})  # a pure output: its shadow is consumed
         active = [k for k in leaves if k not in self.shadowed]
         self.returned = [k for k in active if found[k] is not None]
-        self.set_to = [k for k in self.read if found[k] is not None]
-        self.cleared = [k for k in self.read if found[k] is None]
         self.added_to = [k for k in self.shadowed if k not in finals and found[k] is not None]
         self.results_out = results if self.with_primal else []
         primal = self.results_out + [finals[k] for k in self.primals_out]
         self.first = len(primal)  # position of the first derivative
-        derivatives = [found[k] for k in self.returned + self.set_to + self.added_to]
-        self.added = range(self.first + len(self.returned) + len(self.set_to), self.first + len(derivatives))
-        self.kinds = self.primal_kinds() + [self.recording.kinds[k] for k in self.returned] + ["array"] * (len(self.set_to) + len(self.added_to))
+        derivatives = [found[k] for k in self.returned + self.read + self.added_to]
+        self.added = range(self.first + len(self.returned) + len(self.read), self.first + len(derivatives))
+        self.kinds = self.primal_kinds() + [self.recording.kinds[k] for k in self.returned] + ["array"] * (len(self.read) + len(self.added_to))
         return primal + derivatives
 
     def _targets(self, builder, results):
@@ -280,6 +294,35 @@ class ReverseAnswer(AutodiffAnswer):
             low += child.leaves
         return tuple(out)
 
+    def plan(self, specs, program):
+        received = self.read + self.added_to
+        if self.late or len(received) != len(self.shadowed):  # a shadow that receives nothing is checked all the same
+            return None
+        outputs = self.primal_outputs(program)
+        outputs += [("new", self.recording.kinds[k], type) for k, type in zip(self.returned, program.outputs[self.first:])]
+        outputs += [("shadow", k, type) for k, type in zip(received, program.outputs[len(outputs):])]
+        inputs = list(self.recording.inputs)
+        extra, never_zero = None, []
+        if self.seed_inputs:
+            extra = self.recording.out_tree, [self._seed_spec(leaf) for leaf in self.recording.outputs]
+            numbers = [number for number, spec in enumerate(extra[1]) if spec is not None]
+            inputs += [("seed", number) for number in numbers]
+            never_zero = [("seed", number) for number in numbers]
+        if self.seed_inputs or self.constant or not self.traced_outputs or self.recording.out_tree.kind == "none":
+            never_zero += [("shadow", k) for k in self.read]
+            if not never_zero:
+                return None
+        inputs += [("shadow", k) for k in self.read]
+        result = self.by_argument({k: Out(self.first + place) for place, k in enumerate(self.returned)})
+        return self.shadow_plan(specs, inputs, outputs, result, extra, never_zero)
+
+    def _seed_spec(self, leaf):
+        """How the seed of an output is given in a direct call, None for a leaf without a derivative."""
+        type = None if leaf.kind == "static" else self.recording.tape.type_of(leaf.id)
+        if type is None or type.dtype not in FLOATS:
+            return None
+        return ("array", type.dtype, type.shape) if leaf.kind == "array" else ("float", type.dtype)
+
     # -- in an outer trace
 
     def inline(self, recording, inputs, leaves, extra):
@@ -291,11 +334,9 @@ class ReverseAnswer(AutodiffAnswer):
             values = inline(tape, [*inputs, *seeds[i], *[shadow.copy() for shadow in read]], self.kinds)
             derivatives = values[self.first:]
             count = len(self.returned)
-            for k, value in zip(self.set_to, derivatives[count:]):
+            for k, value in zip(self.read, derivatives[count:]):
                 extra.of_leaf[k][i][...] = value
-            for k in self.cleared:
-                extra.of_leaf[k][i][...] = 0.0
-            for k, value in zip(self.added_to, derivatives[count + len(self.set_to):]):
+            for k, value in zip(self.added_to, derivatives[count + len(self.read):]):
                 extra.of_leaf[k][i][...] += value
             rows.append(self.by_argument(dict(zip(self.returned, derivatives))))
         self.write_primals(leaves, values[len(self.results_out):self.first])
@@ -317,7 +358,7 @@ class Bound:
         self.read = [np.array(self.shadows[k], order="C") for k in answer.read]
         self.outputs = new_arrays(program.outputs[answer.first:])
         self.temporary = []  # (shadow, its temporary, whether it is added)
-        targets = [None] * len(answer.returned) + answer.set_to + answer.added_to
+        targets = [None] * len(answer.returned) + answer.read + answer.added_to
         for place, k in enumerate(targets):
             known = fixed.get(place + answer.first) if fixed else None
             if k is None:
@@ -342,8 +383,6 @@ class Bound:
                 shadow += temporary
             else:
                 shadow[...] = temporary
-        for k in answer.cleared:
-            self.shadows[k][...] = 0
         kinds = answer.recording.kinds
         return answer.by_argument({k: as_kind(value, kinds[k]) for k, value in zip(answer.returned, self.outputs)})
 
@@ -396,6 +435,15 @@ class ForwardAnswer(AutodiffAnswer):
         if not self.with_primal:
             return tangents
         return tangents, self.results(outputs)
+
+    def plan(self, specs, program):
+        if self.batched:
+            return None
+        outputs = self.primal_outputs(program)
+        dots = [("new", leaf.kind) for leaf in self.traced_outputs] * (not self.constant) + [("shadow", k) for k in self.set_to]
+        outputs += [(how, what, type) for (how, what), type in zip(dots, program.outputs[self.first:])]
+        inputs = self.recording.inputs + [("shadow" if k in self.set_to else "tangent", k) for k in self.recording.differentiated]
+        return self.shadow_plan(specs, inputs, outputs, self.tangents([Out(self.first + k) for k in range(self.count_results)]))
 
     @property
     def count_results(self):

@@ -184,7 +184,7 @@ def make_zero(value):
 def _zero(leaf):
     if not isinstance(leaf, np.ndarray):
         return type(leaf)(0)
-    return np.zeros_like(leaf, leaf.dtype.newbyteorder("="), subok=False)
+    return np.zeros_like(leaf, leaf.dtype.type, subok=False)
 
 
 def make_zero_(shadow):

@@ -111,27 +111,25 @@ class Entry:
         return self._direct or None
 
     def _make_direct(self, leaves):
-        recording, answer = self.recording, self.answer
-        result = answer.result_source()
-        args, kwargs = recording.tree.children
-        if result is None or kwargs.children or any(child is not LEAF for child in args.children):
+        recording = self.recording
+        if recording.tree.children[1].children:
             return None
-        arguments = []
+        specs = []
         tape = recording.tape
         traced = {what: tape.type_of(tape.inputs[p]) for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
         for k, leaf in enumerate(leaves):
-            if k not in traced:
-                if not isinstance(leaf, (bool, int, str)):
-                    return None
-                arguments.append(("static", leaf))
-            else:
-                kind = recording.kinds[k]
-                if kind == "array" and not (type(leaf) is np.ndarray and leaf.flags.c_contiguous and leaf.dtype.isnative):
+            kind = recording.kinds.get(k, "static")
+            if kind == "array":
+                if not (type(leaf) is np.ndarray and leaf.flags.c_contiguous and leaf.dtype.isnative):
                     return None  # its trace is for this layout alone, which the generated function does not look at
-                arguments.append((kind, traced[k].dtype, traced[k].shape) if kind == "array" else (kind, traced[k].dtype) if kind == "scalar" else (kind,))
-        outputs = list(zip(answer.kinds, self.program.outputs))
+                specs.append((kind, traced[k].dtype, traced[k].shape))
+            else:
+                specs.append((kind, traced[k].dtype) if kind == "scalar" else (kind,) if kind == "float" else (kind, leaf))
+        plan = self.answer.plan(specs, self.program)
+        if plan is None:
+            return None
         unchanged = None if recording.reads is None else recording.reads.checker()
-        return direct_call(arguments, recording.inputs, recording.source_of, outputs, result, self.program, unchanged, RUNNING, self)
+        return direct_call(plan, self.program, recording.source_of, unchanged, RUNNING, self)
 
 
 def as_input(value):

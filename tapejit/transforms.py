@@ -31,7 +31,7 @@ def _argnames(argnames):
     return (argnames,) if isinstance(argnames, str) else tuple(argnames)
 
 
-def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarget=True, pure=False):
+def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarget=True, pure=False, into=False):
     """A checked Request for `kind` on `function`."""
     if not callable(function):
         raise ArgumentError(f"{kind}: expected a function, found {type(function).__name__} {function!r:.60}: pass the function itself, as in {kind}(f)(x)")
@@ -47,7 +47,7 @@ def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarge
     if len(set(numbers)) != len(numbers):
         raise ArgumentError(f"{kind}: argnums names an argument twice: {argnums!r}")
     argnums = tuple(int(n) for n in argnums) if isinstance(argnums, tuple) else int(argnums)
-    return Request(kind, argnums, names, bool(has_aux), bool(retarget), bool(pure))
+    return Request(kind, argnums, names, bool(has_aux), bool(retarget), bool(pure), "out" if into else None)
 
 
 def _transformed(kind, function, request, extra=None, doc=None):
@@ -78,7 +78,7 @@ def grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, reta
     >>> tj.grad(lambda x, y: x * y)(2.0, 3.0)
     3.0
     """
-    return _transformed("grad", function, _request("grad", function, argnums, argnames, has_aux, retarget, pure), out)
+    return _transformed("grad", function, _request("grad", function, argnums, argnames, has_aux, retarget, pure, out is not None), out)
 
 
 def value_and_grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
@@ -88,7 +88,7 @@ def value_and_grad(function, argnums=None, *, argnames=None, has_aux=False, out=
     >>> tj.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    return _transformed("value_and_grad", function, _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure), out)
+    return _transformed("value_and_grad", function, _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure, out is not None), out)
 
 
 def elementwise_grad(function, argnums=None, *, argnames=None, retarget=True, pure=False):

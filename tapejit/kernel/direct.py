@@ -1,108 +1,376 @@
-"""The direct call: a generated Python function for the commonest calls, about a microsecond around the sweep.
+"""The direct call: a generated Python function for the calls that a compiled trace has seen, about a microsecond around the sweep.
 
-In: a compiled trace whose arguments are arrays and numbers, not containers, and whose results are too. Out: a function
-(args, kwargs, extra) that checks the key of the call in a few comparisons, runs the program on the buffers in place, and hands
-anything else (other types, a guard that fails, layouts to be copied, an outer trace) to the general path, having written nothing of the user's.
+In: a `Plan`, which says what the call's arguments are and where the program's buffers come from. Out: a function (args, kwargs, extra)
+that checks the key of the call in a few comparisons, runs the program on the buffers in place, and hands anything else (other types,
+a guard that fails, layouts to be copied, a shadow that does not fit, an outer trace) to the general path, having written nothing of the user's.
+
+What the kernel checks by itself at each sweep (lengths, alignment, overlap of the buffers that it writes) is not checked here again.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from ..tape.types import DTYPE_OF_NAME
-from .program import from_buffer, lib, new_cell
+from ..tree import flatten, is_registered
+from .program import CHARS, from_buffer, lib, new_cell, new_pointers
 
 _CALLS = {1: lib.tj_call1, 2: lib.tj_call2, 3: lib.tj_call3, 4: lib.tj_call4}
+_CELLS = {"i32": 4, "i64": 8, "f32": 4, "f64": 8}  # bytes of a cell
+_CONSTANTS = (bool, int, float, str, type(None))
+MOST_BUFFERS = 64
 
 
-def direct_call(arguments, inputs, source_of, outputs, result, program, unchanged, busy, entry):
-    """The generated function, or None when the program needs more than plain buffers.
+class NotDirect(Exception):
+    """A call takes more than the generated function can do."""
 
-    arguments  by position: ('array', dtype, shape), ('scalar', dtype), ('float',) or ('static', value)
-    inputs     by input position: ('leaf', argument position) or ('capture', array)
+
+class Out:
+    """Stands in a result for output `number` of the program."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number):
+        self.number = number
+
+
+EXTRA = object()  # stands in a result for what the call was given as `extra`
+
+
+class Plan:
+    """What a direct call is made from.
+
+    args         the Tree of each positional argument
+    specs        by leaf: ('array', dtype, shape), ('scalar', dtype), ('float',) or ('static', value)
+    activities   class of each argument's activity, with const (Const) and shadowed (the base of those that have shadows), or None: plain arguments
+    inputs       by input position: ('leaf', k), ('capture', array), ('shadow', k) a copy of leaf k's shadow, ('tangent', k) the shadow itself, ('seed', number)
+    outputs      by output position: (how, k or kind, Type); how: 'new' (kind 'array', 'scalar' or 'float'), 'shadow' (that of leaf k), 'final' (brought
+                 to leaf k after the sweep), 'extra' (item k of the buffers in extra)
+    extra        None, or the Tree of extra with its leaves: (tree, [('array', dtype, shape), ('float',) or None])
+    result       what is returned, with Out(number) for outputs and EXTRA
+    apart        arrays that share no memory with what is written
+    never_zero   ('shadow', k) and ('seed', number): when all of these are zero the call is the general path's business
+    """
+
+    def __init__(self, args, specs, inputs, outputs, result, activities=None, const=None, shadowed=None, extra=None, apart=(), never_zero=()):
+        self.args, self.specs, self.inputs, self.outputs, self.result = args, specs, inputs, outputs, result
+        self.activities, self.const, self.shadowed = activities, const, shadowed
+        self.extra, self.apart, self.never_zero = extra, apart, never_zero
+
+
+def direct_call(plan, program, source_of, unchanged, busy, entry):
+    """The generated function, or None when the program or the call needs more than plain buffers.
+
     source_of  function (array, name) -> (Python source of the array that is read in place of a captured one, the names in it)
-    outputs    by output position: (kind, Type), kind 'array', 'scalar' or 'float'
-    result     the result as Python source over o0, o1, ... in which each output stands once
     unchanged  function () -> bool, or None: what the traced function read by name is as it was
     busy       a container that is empty while no trace and no verification runs
     entry      its attribute `otherwise` is a function (args, kwargs, extra) for the calls that this one cannot answer
     """
-    count = len(inputs) + len(outputs)
-    if program.hosts or len(program.segments) != 1 or count not in _CALLS:
+    if program.hosts or len(program.segments) != 1 or not 0 < len(plan.inputs) + len(plan.outputs) <= MOST_BUFFERS:
         return None
-    names = {
-        "busy": busy, "entry": entry, "unchanged": unchanged, "ndarray": np.ndarray, "empty": np.empty, "from_buffer": from_buffer,
-        "call": _CALLS[count], "pop": program._pool.pop, "push": program.release, "acquire": program.acquire, "frames": [],
-    }
-    tests = ["not busy", "not kwargs", "extra is None", f"len(args) == {len(arguments)}"]
-    key = []
-    for k, argument in enumerate(arguments):
-        if argument[0] == "array":
-            names[f"d{k}"], names[f"s{k}"] = DTYPE_OF_NAME[argument[1]], argument[2]
-            key += [f"type(a{k}) is ndarray", f"a{k}.dtype is d{k}", f"a{k}.shape == s{k}"]
-        elif argument[0] == "scalar":
-            names[f"d{k}"] = DTYPE_OF_NAME[argument[1]].type
-            key.append(f"type(a{k}) is d{k}")
-        elif argument[0] == "float":
-            key.append(f"type(a{k}) is float")
-        else:
-            names[f"c{k}"] = argument[1]
-            key.append(f"(a{k} is c{k} or type(a{k}) is type(c{k}) and a{k} == c{k})")
-    if unchanged is not None:
-        key.append("unchanged()")
-    cells, fill, passed, make, read = ["acquire()"], [], [], [], []
-    for k, (source, what) in enumerate(inputs):
-        if source == "capture":
-            where, named = source_of(what, f"g{k}")
-            names.update(named)
-            passed.append(f"from_buffer({where})")
-        elif arguments[what][0] == "array":
-            passed.append(f"from_buffer(a{what})")
-        else:
-            dtype = arguments[what][1] if arguments[what][0] == "scalar" else "f64"
-            if dtype not in _CELLS:
-                return None
-            fill.append(f"frame[{len(cells)}][0] = a{what}")
-            passed.append(f"frame[{len(cells)}]")
-            cells.append(f"new_cell({dtype!r})")
-    names["new_cell"] = new_cell
-    for k, (kind, type_) in enumerate(outputs):
-        if kind == "array":
-            names[f"t{k}"], names[f"e{k}"] = type_.shape, DTYPE_OF_NAME[type_.dtype]
-            make.append(f"o{k} = empty(t{k}, e{k})")
-            passed.append(f"from_buffer(o{k})")
-        else:
-            if type_.dtype not in _CELLS:
-                return None
-            names[f"n{k}"] = DTYPE_OF_NAME[type_.dtype].type
-            read.append(f"o{k} = frame[{len(cells)}][0]" if kind == "float" else f"o{k} = n{k}(frame[{len(cells)}][0])")
-            passed.append(f"frame[{len(cells)}]")
-            cells.append(f"new_cell({type_.dtype!r})")
-    source = f"""
-def direct(args, kwargs, extra=None):
-    if {' and '.join(tests)}:
-        {''.join(f'a{k}, ' for k in range(len(arguments)))}{'= args' if arguments else 'pass'}
-        if {' and '.join(key) or 'True'}:
-            try:
-                frame = frames.pop()
-            except IndexError:
-                frame = ({', '.join(cells)},)
-            {'; '.join(fill) or 'pass'}
-            {'; '.join(make) or 'pass'}
-            try:
-                status = call(frame[0].c, {', '.join(passed)})
-            except (ValueError, BufferError):
-                frames.append(frame)
-                return entry.otherwise(args, kwargs, extra)
-            if status == 0:
-                {'; '.join(read) or 'pass'}
-                frames.append(frame)
-                return {result}
-            frames.append(frame)
-    return entry.otherwise(args, kwargs, extra)
-"""
+    try:
+        source, names = _Writer(plan, program, source_of).written(unchanged is not None)
+    except NotDirect:
+        return None
+    names.update(busy=busy, entry=entry, unchanged=unchanged)
     exec(compile(source, "<direct call>", "exec"), names)
     return names["direct"]
 
 
-_CELLS = ("i32", "i64", "f32", "f64")
+class _Writer:
+    """Writes the source of a direct call."""
+
+    def __init__(self, plan, program, source_of):
+        self.plan, self.source_of = plan, source_of
+        self.names = {
+            "ndarray": np.ndarray, "empty": np.empty, "from_buffer": from_buffer, "CHARS": CHARS, "may_share": np.may_share_memory,
+            "acquire": program.acquire, "frames": [], "new_cell": new_cell, "new_pointers": new_pointers, "run": lib.tj_run, "call8": lib.tj_call8,
+        }
+        self.lines = []
+        self.variable, self.shadow, self.seeds = {}, {}, []  # names of the values of leaves, of their shadows, of the leaves of extra
+        self.cells, self.fill, self.make, self.passed, self.after = ["acquire()"], [], [], [], []
+
+    def name(self, prefix, value):
+        """A global name for a value."""
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def unless(self, condition):
+        self.lines.append(f"if not ({condition}): break")
+
+    # -- the key
+
+    def match(self, tree, variable, leaf):
+        """Tests that `variable` is a container like `tree`; leaf(variable) for each leaf, in order."""
+        kind = tree.kind
+        if kind == "leaf":
+            leaf(variable)
+            return
+        if kind == "none":
+            self.unless(f"{variable} is None")
+            return
+        children = [f"{variable}_{k}" for k in range(len(tree.children))]
+        self.unless(f"type({variable}) is {self.name('T', kind)}")
+        unpacked = f"{', '.join(children)}, = {variable}"
+        if is_registered(kind):
+            raise NotDirect
+        if kind in (list, tuple):
+            self.unless(f"len({variable}) == {len(children)}")
+        elif kind is dict:
+            if any(type(key) is not str for key in tree.keys):
+                raise NotDirect
+            self.unless(f"[*{variable}] == {self.name('K', list(tree.keys))}")
+            unpacked += ".values()"
+        elif dataclasses.is_dataclass(kind) and not issubclass(kind, (tuple, list, dict)):
+            unpacked = "; ".join(f"{child} = {variable}.{key}" for child, key in zip(children, tree.keys))
+        elif not (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+            raise NotDirect
+        if children:
+            self.lines.append(unpacked)
+        for child, subtree in zip(children, tree.children):
+            self.match(subtree, child, leaf)
+
+    def is_array(self, variable, dtype, shape):
+        """Tests kind, dtype and shape; of an array with one axis or none the number of axes, as the kernel holds its length in bytes against the program's."""
+        shaped = f"{variable}.shape == {shape!r}" if len(shape) > 1 else f"{variable}.ndim == {len(shape)}"
+        self.unless(f"type({variable}) is ndarray and {variable}.dtype is {self.name('d', DTYPE_OF_NAME[dtype])} and {shaped}")
+
+    def next_leaf(self, variable):
+        """Tests the value of the next leaf of the arguments."""
+        k = len(self.variable)
+        self.variable[k] = variable
+        spec = self.plan.specs[k]
+        if spec[0] == "array":
+            self.is_array(variable, *spec[1:])
+        elif spec[0] == "scalar":
+            self.unless(f"type({variable}) is {self.name('d', DTYPE_OF_NAME[spec[1]].type)}")
+        elif spec[0] == "float":
+            self.unless(f"type({variable}) is float")
+        elif type(spec[1]) in (bool, int, str):
+            constant = self.name("c", spec[1])
+            self.unless(f"{variable} is {constant} or type({variable}) is type({constant}) and {variable} == {constant}")
+        else:
+            raise NotDirect
+
+    def arguments(self):
+        plan, count = self.plan, len(self.plan.args)
+        variables = [f"p{k}" for k in range(count)]
+        self.unless(f"len(args) == {count}")
+        if variables:
+            self.lines.append(f"{', '.join(variables)}, = args")
+        for k, (variable, tree) in enumerate(zip(variables, plan.args)):
+            if plan.activities is None:
+                self.match(tree, variable, self.next_leaf)
+                continue
+            activity = plan.activities[k]
+            first = len(self.variable)
+            if issubclass(activity, plan.const):
+                const = self.name("C", plan.const)
+                self.lines.append(f"v{k} = {variable}.value if type({variable}) is {const} else {variable}")
+            else:
+                self.unless(f"type({variable}) is {self.name('C', activity)}")
+                self.lines.append(f"v{k} = {variable}.value")
+            self.match(tree, f"v{k}", self.next_leaf)
+            if issubclass(activity, plan.shadowed):
+                self.lines.append(f"h{k} = {variable}.shadow")
+                own = iter(range(first, len(self.variable)))
+                self.match(tree, f"h{k}", lambda variable: self.shadow_leaf(next(own), variable))
+
+    def shadow_leaf(self, k, variable):
+        """Tests the shadow of leaf k against its primal."""
+        spec = self.plan.specs[k]
+        if spec[0] == "array" and spec[1] in ("f32", "f64"):
+            self.is_array(variable, *spec[1:])
+            self.shadow[k] = variable
+        elif spec[0] == "float":
+            self.unless(f"type({variable}) is float")
+            self.shadow[k] = variable
+        elif spec[0] == "scalar":
+            raise NotDirect
+        else:
+            self.unless(f"{variable} is None")
+
+    def extra_leaf(self, variable):
+        spec = self.plan.extra[1][len(self.seeds)]
+        self.seeds.append(variable)
+        if spec is None:
+            self.unless(f"{variable} is None")
+        elif spec[0] == "array":
+            self.is_array(variable, *spec[1:])
+        else:
+            self.unless(f"type({variable}) is float")
+
+    def nonzero(self, source, k):
+        is_array = source == "shadow" or self.plan.extra[1][k][0] == "array"
+        return f"{self.shadow[k] if source == 'shadow' else self.seeds[k]}{'.any()' * is_array}"
+
+    # -- the buffers
+
+    def cell(self, dtype):
+        """Source of a cell in the frame, and its bytes."""
+        if dtype not in _CELLS:
+            raise NotDirect
+        self.cells.append(f"new_cell({dtype!r})")
+        return f"frame[{len(self.cells) - 1}]", _CELLS[dtype]
+
+    def read(self, source):
+        self.passed.append((f"from_buffer({source})", None))
+
+    def write(self, source):
+        self.passed.append((f"from_buffer(CHARS, {source}, True)", None))
+
+    def number(self, variable, dtype):
+        cell, nbytes = self.cell(dtype)
+        self.fill.append(f"{cell}[0] = {variable}")
+        self.passed.append((cell, nbytes))
+
+    def buffers(self):
+        plan = self.plan
+        finals = {k for how, k, _ in plan.outputs if how == "final"}
+        for position, (source, what) in enumerate(plan.inputs):
+            if source == "capture":
+                where, named = self.source_of(what, f"g{position}")
+                self.names.update(named)
+                self.read(where)
+            elif source == "leaf" and plan.specs[what][0] == "array":
+                (self.write if what in finals else self.read)(self.variable[what])
+            elif source == "leaf":
+                self.number(self.variable[what], plan.specs[what][1] if plan.specs[what][0] == "scalar" else "f64")
+            elif source == "seed":
+                spec = plan.extra[1][what]
+                self.read(self.seeds[what]) if spec[0] == "array" else self.number(self.seeds[what], spec[1])
+            elif plan.specs[what][0] != "array":
+                self.number(self.shadow[what], "f64")
+            elif source == "shadow":
+                self.make.append(f"r{position} = {self.shadow[what]}.copy()")
+                self.read(f"r{position}")
+            else:
+                self.read(self.shadow[what])
+        for position, (how, what, type_) in enumerate(plan.outputs):
+            if how == "shadow":
+                self.write(self.shadow[what])
+            elif how == "extra":
+                self.write(self.seeds[what])
+            elif how == "final" or what == "array":
+                dtype = self.name("e", DTYPE_OF_NAME[type_.dtype])
+                self.make.append(f"o{position} = empty({type_.shape!r}, {dtype})")
+                self.passed.append((f"from_buffer(o{position})", None))
+                if how == "final":
+                    self.after.append(f"{self.variable[what]}[...] = o{position}")
+            else:
+                cell, nbytes = self.cell(type_.dtype)
+                number = f"{cell}[0]" if what == "float" else f"{self.name('n', DTYPE_OF_NAME[type_.dtype].type)}({cell}[0])"
+                self.after.append(f"o{position} = {number}")
+                self.passed.append((cell, nbytes))
+        self.apart(finals)
+
+    def apart(self, finals):
+        """Tests of memory that the kernel cannot see: what is written after the sweep, and arrays that became constants of the tape."""
+        arrays = [k for k, spec in enumerate(self.plan.specs) if spec[0] == "array"]
+        for k in finals:
+            for other in arrays:
+                if other != k:
+                    self.unless(f"not may_share({self.variable[k]}, {self.variable[other]})")
+        written = [self.shadow[k] for how, k, _ in self.plan.outputs if how == "shadow"] + [self.seeds[k] for how, k, _ in self.plan.outputs if how == "extra"]
+        if len(written) * len(self.plan.apart) > 8:
+            raise NotDirect
+        for array in self.plan.apart:
+            name = self.name("B", array)
+            for variable in written:
+                self.unless(f"not may_share({variable}, {name})")
+
+    # -- the result
+
+    def built(self, tree, leaves):
+        """Source of a container with these leaves (an iterator)."""
+        kind = tree.kind
+        if kind == "leaf":
+            leaf = next(leaves)
+            return f"o{leaf.number}" if type(leaf) is Out else "extra" if leaf is EXTRA else self.constant(leaf)
+        if kind == "none":
+            return "None"
+        children = [self.built(child, leaves) for child in tree.children]
+        if kind is list:
+            return f"[{', '.join(children)}]"
+        if kind is tuple:
+            return f"({''.join(child + ', ' for child in children)})"
+        if kind is dict:
+            return "{" + ", ".join(f"{self.name('k', key)}: {child}" for key, child in zip(tree.keys, children)) + "}"
+        if issubclass(kind, tuple) and not is_registered(kind):
+            return f"{self.name('T', kind._make)}(({''.join(child + ', ' for child in children)}))"
+        raise NotDirect
+
+    def constant(self, leaf):
+        if type(leaf) not in _CONSTANTS and not isinstance(leaf, np.generic):
+            raise NotDirect
+        return self.name("c", leaf)
+
+    # -- all of it
+
+    def written(self, guarded):
+        """(source, the names in it)."""
+        plan = self.plan
+        self.arguments()
+        if plan.extra is None:
+            self.unless("extra is None")
+        else:
+            self.match(plan.extra[0], "extra", self.extra_leaf)
+        if guarded:
+            self.unless("unchanged()")
+        if plan.never_zero:
+            self.unless(" or ".join(self.nonzero(*item) for item in plan.never_zero))
+        self.buffers()
+        leaves, tree = flatten(plan.result)
+        result = self.built(tree, iter(leaves))
+        bound, call = self.call()
+        pad = "\n        "
+        source = f"""
+def direct(args, kwargs, extra=None):
+    while not busy and not kwargs:
+        {pad.join(self.lines)}
+        try:
+            frame = frames.pop()
+        except IndexError:
+            frame = ({', '.join(self.cells)},)
+        try:
+            {'; '.join(self.fill + self.make) or 'pass'}
+            {'; '.join(bound) or 'pass'}
+            status = {call}
+        except (ValueError, BufferError):
+            frames.append(frame)
+            break
+        if status:
+            frames.append(frame)
+            break
+        {'; '.join(self.after) or 'pass'}
+        frames.append(frame)
+        return {result}
+    return entry.otherwise(args, kwargs, extra)
+"""
+        return source, self.names
+
+    def call(self):
+        """(assignments of the buffers, source of the call)."""
+        bound, pairs = [], []
+        for k, (source, nbytes) in enumerate(self.passed):
+            if nbytes is None:
+                bound.append(f"b{k} = {source}")
+                pairs.append((f"b{k}", f"len(b{k})"))
+            else:
+                pairs.append((source, str(nbytes)))
+        count = len(pairs)
+        if count in _CALLS:
+            self.names["call"] = _CALLS[count]
+            return bound, f"call(frame[0].c, {', '.join(f'{p}, {n}' for p, n in pairs)})"
+        if count <= 8:
+            pairs += [pairs[0]] * (8 - count)
+            return bound, f"call8(frame[0].c, {count}, {', '.join(f'{p}, {n}' for p, n in pairs)})"
+        self.cells.append(f"new_pointers({count})")
+        place = len(self.cells) - 1
+        bound.append(f"P, N = frame[{place}]")
+        for k, (p, n) in enumerate(pairs):
+            bound.append(f"P[{k}] = {p}; N[{k}] = {n}")
+        return bound, f"run(frame[0].c, P, N, {count}, 0)"

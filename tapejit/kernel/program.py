@@ -6,7 +6,8 @@ host functions in between. Many threads may run one Program: each run takes a wo
 The cheapest call, for code that has already checked the arrays' dtypes, shapes and layout:
 
     ws = program.acquire()                               # a Workspace; ws.c is what the lib functions take
-    status = lib.tj_call2(ws.c, from_buffer(x), from_buffer(out))
+    p, q = from_buffer(x), from_buffer(out)
+    status = lib.tj_call2(ws.c, p, len(p), q, len(q))
     if status: program.finish(ws, status, (x,), (out,))  # goes on after host calls, or raises
     program.release(ws)
 
@@ -33,6 +34,7 @@ except ImportError as error:
 FORMAT = 1  # of the words; the compiled kernel must have the same
 DTYPE_CODE = {name: code for code, name in enumerate(NATIVE)}
 from_buffer = ffi.from_buffer
+CHARS = ffi.typeof("char[]")  # from_buffer(CHARS, x, True): x must be writable; faster than with keywords
 _C_TYPE = {"bool": "uint8_t", "i32": "int32_t", "i64": "int64_t", "f32": "float", "f64": "double"}
 
 
@@ -96,6 +98,11 @@ class _Memory:
 def new_cell(dtype):
     """Memory for one scalar, to be passed like a buffer; its value is cell[0]."""
     return ffi.new(_C_TYPE[dtype] + "[1]")
+
+
+def new_pointers(count):
+    """(pointers, byte lengths): arrays for `count` buffers, as lib.tj_run takes them."""
+    return ffi.new("void *[]", count), ffi.new("uint64_t[]", count)
 
 
 def _nbytes(view):

@@ -251,10 +251,11 @@ def test_the_cheapest_calls_take_arrays_and_cells():
     ws, a, out = program.acquire(), new_cell("f64"), new_cell("f64")
     b = np.array(5.0)
     a[0] = 3
-    assert lib.tj_call3(ws.c, a, from_buffer(b), out) == lib.TJ_DONE
+    assert lib.tj_call3(ws.c, a, 8, from_buffer(b), 8, out, 8) == lib.TJ_DONE
     assert out[0] == 15
-    assert lib.tj_call2(ws.c, a, out) == lib.TJ_COUNT
-    assert lib.tj_call3(ws.c, a, a, a) == lib.TJ_OVERLAP
+    assert lib.tj_call2(ws.c, a, 8, out, 8) == lib.TJ_COUNT
+    assert lib.tj_call3(ws.c, a, 8, a, 4, out, 8) == lib.TJ_LENGTH
+    assert lib.tj_call3(ws.c, a, 8, a, 8, a, 8) == lib.TJ_OVERLAP
 
 
 def test_a_program_runs_in_many_threads_at_once():
