@@ -17,6 +17,7 @@ from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS
 from .passes import derive, reverse
 from .recording import argument_paths, inline
+from .shadows import as_arrays
 from .tape.types import DTYPE_OF_NAME
 from .tree import flatten
 
@@ -190,19 +191,19 @@ class GradAnswer(Answer):
         first = int(self.with_value)
         count = len(self.recording.differentiated)
         paths = argument_paths(self.recording.tree)
-        readers = [(paths[what] if source == "leaf" else "an array that the function reads", array)
+        readers = [(paths[what], leaves[what]) if source == "leaf" else ("an array that the function reads", array)
                    for (source, what), array in zip(self.recording.inputs, inputs)]
         readers += [("an array that the function reads", array) for array in self.recording.baked]
-        targets, write_back = open_shadows(extra, self.by_argument(range(count)), program.outputs[first:first + count], readers)
+        targets, finish = open_shadows(as_arrays(extra), self.by_argument(range(count)), program.outputs[first:first + count], readers)
         outputs = new_arrays(program.outputs)
         outputs[first:first + count] = targets
         program.run(inputs, outputs)
-        write_back()
+        finish(outputs[first:first + count])
         values = [as_kind(value, kind) for value, kind in zip(outputs, self.kinds)]
         return self.finish(values, gradient=extra)
 
     def buffers(self, leaves, extra):
-        return [array for array in flatten(extra)[0] if isinstance(array, np.ndarray)]
+        return [array for array in flatten(as_arrays(extra))[0] if isinstance(array, np.ndarray)]
 
     def comparable(self, result):
         return flatten(result)[1].build([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(result)[0]])

@@ -1,5 +1,16 @@
 """Every exception that tapejit raises on purpose. Errors that NumPy would raise stay NumPy's own."""
 
+import sys
+import warnings
+
+
+def warn(text, category):
+    """Warn at the innermost line of the user's code: the first frame outside this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level + 1 if frame is not None else 1)
+
 
 class TapejitError(Exception):
     """The base of tapejit's own exceptions."""

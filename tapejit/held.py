@@ -13,12 +13,12 @@ import threading
 import numpy as np
 
 from .answers import new_arrays
-from .autodiff_answers import ReverseAnswer
 from .errors import ArgumentError, TapeUseError, UnsupportedError
 from .kernel import compile_tape
 from .ops import ROWS
 from .passes import derive, without_guards
 from .recording import OutputLeaf
+from .reverse_answer import ReverseAnswer
 from .tape.types import DTYPE_OF_NAME
 
 

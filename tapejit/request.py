@@ -70,9 +70,10 @@ class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure
 def _is_float(leaf, path, kind):
     concrete = leaf.value if type(leaf) is Tracer else leaf
     dtype = getattr(concrete, "dtype", None)
-    if isinstance(concrete, complex) or (dtype is not None and dtype.kind == "c"):
+    dtype_kind = getattr(dtype, "kind", None)  # a tensor's dtype has none
+    if isinstance(concrete, complex) or dtype_kind == "c":
         raise ArgumentError(f"{kind}: {path} is complex; derivatives by complex arguments are not available: pass real and imaginary parts as two real arguments")
-    return type(concrete) is float or (dtype is not None and dtype.kind == "f")
+    return type(concrete) is float or dtype_kind == "f"
 
 
 def _described(leaf):

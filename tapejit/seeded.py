@@ -12,13 +12,16 @@ import threading
 import numpy as np
 
 from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh, new_arrays, tangents_of
-from .autodiff_answers import ForwardAnswer, ReverseAnswer
 from .errors import ArgumentError, OutputError
+from .forward_answer import ForwardAnswer
 from .held import SplitAnswer
+from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS
 from .passes import derive, forward, reverse
 from .recording import inline
+from .reverse_answer import ReverseAnswer
 from .seeds import cotangent_leaves, tangent_leaves
+from .shadows import as_arrays
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer
 
@@ -96,18 +99,33 @@ class Linear:
         self.fixed = fixed  # the results as the first segment left them: what depends on no seed is there
         self.lock = threading.Lock()
 
-    def __call__(self, *given):
+    def __call__(self, *given, out=None, accumulate=False):
         answer = self.answer
         seeds = answer.check_seeds(given)
+        if accumulate and out is None:
+            raise ArgumentError(f"{answer.called}: accumulate=True adds to the buffers of out=: pass them")
         if self.program is None or any(type(seed) is Tracer for seed in seeds):
+            if out is not None:
+                raise ArgumentError(f"{answer.called}: out= takes no traced values: add to a traced array instead, or use autodiff")
             tape = derive(answer.recording.tape, answer.differentiate)
             values = inline(tape, self.inputs + seeds, answer.kinds)
             return answer.finish_seeded(values[len(answer.traced_outputs):])
         program, count = self.program, len(answer.traced_outputs)
         outputs = [np.empty_like(array) if late else array.copy() for array, late in zip(self.fixed, program.late_outputs[count:])]
+        finish = None
+        if out is not None:
+            types = program.outputs[count:]
+            readers = [("the seed", seed) for seed in seeds] + [("an array that was computed before", array) for array in self.inputs]
+            targets, finish = open_shadows(as_arrays(out), answer.finish_seeded(range(len(types))), types, readers, accumulate)
+            for k, late in enumerate(program.late_outputs[count:]):
+                if late:
+                    outputs[k] = targets[k]
         if seeds:
             with self.lock:
                 program.run(self.inputs + seeds, self.primal + outputs, workspace=self.workspace, segment=1)
+        if finish is not None:
+            finish(outputs)
+            return out
         return answer.finish_seeded([as_kind(value, kind) for value, kind in zip(outputs, answer.kinds[count:])])
 
     def __repr__(self):
@@ -129,6 +147,8 @@ class Linear:
 
 class VjpAnswer(LateSeeds):
     """The outputs, and a pullback from cotangents of the outputs to cotangents of the arguments."""
+
+    called = "pullback"
 
     def seed_types(self):
         tape = self.recording.tape
@@ -157,6 +177,8 @@ class VjpAnswer(LateSeeds):
 
 class LinearizeAnswer(LateSeeds):
     """The outputs, and the linear function from tangents of the arguments to tangents of the outputs."""
+
+    called = "f_jvp"
 
     def seed_types(self):
         return self.source_types()

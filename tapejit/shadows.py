@@ -46,7 +46,10 @@ def open_activities(name, mode, activities, seed=None):
             raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__}, which does not go with {mode}: pass {mode.advice}, or Const(x)")
         if isinstance(activity.value, Activity):
             raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__} of {type(activity.value).__name__}: pass one activity per argument")
-        values.append(as_arrays(activity.value))
+        try:
+            values.append(as_arrays(activity.value))
+        except (BufferError, ValueError, RuntimeError) as error:
+            raise ArgumentError(f"{name}: args[{k}]: its memory cannot be used: {error}") from None
         opened.append(activity)
     args = tuple(values)
     shadows = Shadows(seed)

@@ -14,11 +14,10 @@ import contextlib
 import gc
 import threading
 import time
-import warnings
 
 import numpy as np
 
-from .errors import ArgumentError, TraceWarning, UnsoundTraceError
+from .errors import ArgumentError, TraceWarning, UnsoundTraceError, warn
 from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
@@ -28,7 +27,7 @@ from .seeded import answer_for
 from .tape import Literal
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace
-from .tree import LEAF, flatten
+from .tree import flatten
 
 TRACES_KEPT = 64  # per function and request
 WRITING = ("autodiff reverse", "autodiff forward", "split")  # kinds of request whose function may write its arguments
@@ -279,7 +278,7 @@ class Specializer:
     def _warn(self, kind, text):
         if kind not in self.warned:
             self.warned.add(kind)
-            warnings.warn(text, TraceWarning, stacklevel=4)
+            warn(text, TraceWarning)
 
     def _verified(self, entry, leaves, tree, traced, extra):
         """What a kept trace answers; UnsoundTraceError when it is not what a fresh run of the function answers. Both start from the same buffers."""

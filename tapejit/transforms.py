@@ -114,7 +114,8 @@ def jit(function, *, retarget=True, pure=False):
 def vjp(function, *primals, has_aux=False, retarget=True, pure=False):
     """(out, pullback): pullback(ct) takes a cotangent like `out` and returns a tuple, one cotangent per primal.
 
-    The pullback owns the residuals of its forward sweep; it may be called any number of times.
+    The pullback owns the residuals of its forward sweep; it may be called any number of times. pullback(ct, out=buffers) sets the buffers, one item per
+    primal, and returns them; with accumulate=True it adds to them. They are checked before anything is written (ShadowError).
 
     >>> import numpy as np, tapejit as tj
     >>> out, pullback = tj.vjp(lambda x: x**2, np.array([1.0, 2.0]))
@@ -137,7 +138,7 @@ def _vjp_with_aux(function, primals, retarget, pure):
     (value, aux), pullback = vjp(value_and_aux, *primals, retarget=retarget, pure=pure)
     leaves, tree = flatten(aux)
     zeros = tree.build([np.zeros_like(leaf) if isinstance(leaf, (np.ndarray, np.generic)) else 0.0 if isinstance(leaf, float) else leaf for leaf in leaves])
-    return value, lambda ct: pullback((ct, zeros)), aux
+    return value, lambda ct, **options: pullback((ct, zeros), **options), aux
 
 
 def jvp(function, primals, tangents, *, retarget=True, pure=False):

@@ -10,41 +10,43 @@ import numpy as np
 
 from ..errors import ShadowOverlapError, ShadowReadOnlyError, ShadowShapeError, ShadowStructureError, ShadowTypeError
 from ..tape.types import DTYPE_OF_NAME
-from ..tree import flatten
+from ..tree import StructureMismatch, flatten, mirrored
 
 
-def open_shadows(shadows, mirror, types, readers):
+def open_shadows(shadows, mirror, types, readers, accumulate=False):
     """Check the shadows of a sweep; returns (arrays to write, function that finishes).
 
-    shadows   the user's container of buffers
-    mirror    a container of the same structure whose leaves are the index of each gradient, or None where there is none
-    types     the Type of each gradient, by index
-    readers   (path, array) of every buffer that the sweep reads
+    shadows     the user's container of buffers
+    mirror      a container of the same structure whose leaves are the index of each gradient, or None where there is none
+    types       the Type of each gradient, by index
+    readers     (path, array) of every buffer that the sweep reads
+    accumulate  add to the shadows instead of setting them
 
-    The arrays are C-contiguous: the user's own, or, for other layouts, temporaries that the finishing function copies into them.
+    The arrays to write are C-contiguous: the user's own, or, to add and for other layouts, temporaries. finish(arrays written) brings
+    to the shadows what does not lie there yet.
     """
-    leaves, tree = flatten(shadows)
     places, expected = flatten(mirror)
-    if tree != expected:
-        raise ShadowStructureError(f"out{_first_difference(tree, expected)}: expected the containers of the gradient, {expected!r}, found {tree!r}")
-    paths = expected.paths("out")
-    for path, shadow, place in zip(paths, leaves, places):
+    try:
+        leaves = mirrored(shadows, expected, "out")
+    except StructureMismatch as mismatch:
+        raise ShadowStructureError(f"{mismatch}: expected the containers of the result, as make_zero of the arguments gives") from None
+    for (path, shadow), place in zip(leaves, places):
         check_shadow(path, shadow, types[place])
-    for k, (path, shadow) in enumerate(zip(paths, leaves)):
-        for other, array in [*readers, *zip(paths[:k], leaves[:k])]:
+    for k, (path, shadow) in enumerate(leaves):
+        for other, array in [*readers, *leaves[:k]]:
             if overlaps(shadow, array):
                 raise ShadowOverlapError(f"{path} shares memory with {other}: each result needs a buffer of its own, such as np.empty_like gives")
-    targets = [None] * len(types)
-    copies = []
-    for place, shadow in zip(places, leaves):
-        direct = shadow.flags.c_contiguous and shadow.flags.aligned
-        targets[place] = shadow if direct else np.empty(shadow.shape, shadow.dtype)
-        if not direct:
-            copies.append((shadow, targets[place]))
+    targets = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in types]
+    for place, (_, shadow) in zip(places, leaves):
+        if shadow.flags.c_contiguous and shadow.flags.aligned and not accumulate:
+            targets[place] = shadow
 
-    def finish():
-        for shadow, temporary in copies:
-            shadow[...] = temporary
+    def finish(written):
+        for place, (_, shadow) in zip(places, leaves):
+            if accumulate:
+                shadow += written[place]
+            elif written[place] is not shadow:
+                shadow[...] = written[place]
 
     return targets, finish
 
@@ -88,13 +90,3 @@ def overlaps(a, b):
         return np.shares_memory(a, b, max_work=100_000)
     except np.exceptions.TooHardError:
         return True
-
-
-def _first_difference(tree, expected):
-    """The path at which two trees first differ."""
-    if tree.kind != expected.kind or tree.keys != expected.keys or len(tree.children) != len(expected.children):
-        return ""
-    for label, a, b in zip(tree._labels(), tree.children, expected.children):
-        if a != b:
-            return label + _first_difference(a, b)
-    return ""

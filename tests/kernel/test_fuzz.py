@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernel.assembling import Type, assemble, strides_of
+from kernel.assembling import Type, assemble
 from tapejit.kernel.program import HostCall, View
 
 HERE = Path(__file__).resolve().parent
