@@ -44,7 +44,7 @@ class Recording:
     outputs          one OutputLeaf per leaf of out_tree
     reads            what was read by name (None: not guarded); reusable, or why not
     written          indices of the leaves that the function wrote; their final values are the tape's last outputs
-    baked            arrays that became constants of the tape
+    baked            arrays that are read but are no inputs of the tape: its constants, and arrays that only Python looked at
     """
 
     __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written")
@@ -140,7 +140,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.kinds = {k: leaf_kind(leaves[k]) for k in traced}
     recording.differentiated = [k for k in traced if k in differentiated]
     recording.inputs = [("leaf", traced[p]) if p < len(traced) else ("capture", captured[p]) for p in range(len(tape.inputs))]
-    recording.baked = trace.constants_from_arrays
+    recording.baked = list({id(array): array for array in [*trace.constants_from_arrays, *reads.compared()]}.values())
     recording.reads = reads if guarded else None
     recording.reusable = reads.reusable or not guarded
     recording.why = None if recording.reusable else reads.why

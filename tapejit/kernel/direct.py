@@ -21,6 +21,7 @@ _CALLS = {1: lib.tj_call1, 2: lib.tj_call2, 3: lib.tj_call3, 4: lib.tj_call4}
 _CELLS = {"i32": 4, "i64": 8, "f32": 4, "f64": 8}  # bytes of a cell
 _CONSTANTS = (bool, int, float, str, type(None))
 MOST_BUFFERS = 64
+MOST_APART = 16  # comparisons of a shadow with an array that the kernel does not see, each some 200 ns
 
 
 class NotDirect(Exception):
@@ -50,7 +51,7 @@ class Plan:
                  to leaf k after the sweep), 'extra' (item k of the buffers in extra)
     extra        None, or the Tree of extra with its leaves: (tree, [('array', dtype, shape), ('float',) or None])
     result       what is returned, with Out(number) for outputs and EXTRA
-    apart        arrays that share no memory with what is written
+    apart        arrays that the function reads and the program does not: what is written shares no memory with them
     never_zero   ('shadow', k) and ('seed', number): when all of these are zero the call is the general path's business
     """
 
@@ -275,7 +276,7 @@ class _Writer:
                 if other != k:
                     self.unless(f"not may_share({self.variable[k]}, {self.variable[other]})")
         written = [self.shadow[k] for how, k, _ in self.plan.outputs if how == "shadow"] + [self.seeds[k] for how, k, _ in self.plan.outputs if how == "extra"]
-        if len(written) * len(self.plan.apart) > 8:
+        if len(written) * len(self.plan.apart) > MOST_APART:
             raise NotDirect
         for array in self.plan.apart:
             name = self.name("B", array)

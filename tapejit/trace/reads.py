@@ -201,6 +201,10 @@ class Reads:
                 found[id(owner) if place == "bytes" else key] = owner
         return found
 
+    def compared(self):
+        """The arrays that were entered by their contents."""
+        return [owner for place, owner, *_ in self.entries.values() if place == "bytes"]
+
     def snapshot(self, array, path):
         """Enter an array by its contents."""
         self.layout(array, path)
