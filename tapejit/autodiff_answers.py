@@ -14,13 +14,14 @@ from __future__ import annotations
 import numpy as np
 
 from .answers import Answer, as_kind
-from .errors import ArgumentError, ShadowOverlapError, ShadowReadOnlyError, ShadowTypeError
+from .errors import ArgumentError, ShadowOverlapError, ShadowTypeError, read_only
 from .kernel.direct import Out, Plan
-from .kernel.shadow import check_shadow, overlaps
+from .kernel.shadow import check_shadow, overlaps, self_overlaps
 from .passes import active_records
 from .recording import argument_paths
 from .roles import Const, Shadowed
 from .seeds import checked_seed
+from .shadows import as_arrays
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer
 from .tree import flatten
@@ -65,22 +66,29 @@ class AutodiffAnswer(Answer):
     # -- checks before anything is written
 
     def check_primals(self, leaves):
-        """Refuse to write into a read-only argument or one that shares memory with another."""
-        for k in self.primals_out:
+        """Refuse a written argument that is read-only, or of which two elements, or an element and another argument, share memory."""
+        name = self.recording.tape.name
+        for k in self.recording.written:
             primal = leaves[k]
             if not primal.flags.writeable:
-                raise ShadowReadOnlyError(f"{self.paths[k]} is read-only, but {self.recording.tape.name} writes into it: pass an array that can be written")
-            for other, leaf in enumerate(leaves):
-                if other != k and isinstance(leaf, np.ndarray) and overlaps(primal, leaf):
-                    raise ShadowOverlapError(f"{self.paths[k]}, which {self.recording.tape.name} writes, shares memory with {self.paths[other]}: pass a copy")
+                raise read_only(self.paths[k], name)
+            if self_overlaps(primal):
+                raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, has elements that share memory (strides {primal.strides} for shape {primal.shape}): pass a copy")
+            for other, array in [*self._arguments(leaves, but=k), *self._read(leaves)]:
+                if overlaps(primal, array):
+                    raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, shares memory with {other}: pass a copy")
+
+    def _arguments(self, leaves, but=None):
+        return [(self.paths[k], leaf) for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray) and k != but]
+
+    def _read(self, leaves):
+        """(path, array) of the arrays from outside that the function reads."""
+        arrays = [*self.recording.baked, *(self.recording.today(what) for source, what in self.recording.inputs if source != "leaf")]
+        return [("an array that the function reads", array) for array in arrays if isinstance(array, np.ndarray)]
 
     def check_shadows(self, shadows, leaves, written):
         """Hold every shadow against its primal, and those of the leaves in `written`, to which the sweep writes, against every other buffer."""
-        arrays = [(self.paths[k], leaves[k]) for k in range(len(leaves)) if isinstance(leaves[k], np.ndarray)]
-        arrays += [("an array that the function reads", array) for array in self.recording.baked]
-        captured = [self.recording.today(what) for source, what in self.recording.inputs if source != "leaf"]
-        arrays += [("an array that the function reads", array) for array in captured if isinstance(array, np.ndarray)]
-        arrays += [("a seed", seed) for seed in flatten(shadows.seed)[0]]
+        read = [("the seed", seed) for seed in flatten(as_arrays(shadows.seed))[0] if isinstance(seed, np.ndarray)]
         targets = []
         for label, k, shadow, width in shadows.given:
             type = self.type_of_leaf(k)
@@ -91,12 +99,17 @@ class AutodiffAnswer(Answer):
                 targets.append((label, shadow))
             else:
                 check_tangent(label, shadow, type, self.recording.kinds[k])
-                arrays.append((label, shadow))
+                read.append((label, shadow))
+        for label, array in read:
+            for k in self.recording.written:
+                if isinstance(array, np.ndarray) and k < len(leaves) and overlaps(leaves[k], array):
+                    raise ShadowOverlapError(f"{label} shares memory with {self.paths[k]}, which {self.recording.tape.name} writes: pass a copy")
+        others = [*self._arguments(leaves), *self._read(leaves), *read]
         for label, shadow in targets:
-            for other, array in arrays:
+            for other, array in others:
                 if isinstance(array, np.ndarray) and overlaps(shadow, array):
                     raise ShadowOverlapError(f"{label} shares memory with {other}: each shadow needs a buffer of its own, such as make_zero gives")
-            arrays.append((label, shadow))
+            others.append((label, shadow))
 
     # -- what the user's memory receives
 
@@ -126,7 +139,7 @@ class AutodiffAnswer(Answer):
         if self.with_primal:
             result = derivatives, self.result([Out(k) for k in range(len(self.traced_outputs))])
         classes = self.request.options[0]
-        return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.baked, never_zero)
+        return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.written, self.recording.baked, never_zero)
 
     def check_traced(self, leaves, extra, written):
         """In a function that is being traced, what the sweep writes must be traced too."""

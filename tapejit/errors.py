@@ -56,6 +56,11 @@ class ShadowReadOnlyError(ShadowError):
     """A shadow cannot be written."""
 
 
+def read_only(path, name):
+    """The error for an argument that the function `name` writes and that cannot be written."""
+    return ShadowReadOnlyError(f"{path} is read-only, but {name} writes into it: pass an array that can be written")
+
+
 class ShadowOverlapError(ShadowError):
     """A shadow shares memory with itself, another shadow, or a buffer that the sweep reads."""
 

@@ -106,6 +106,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     trace.reads = reads
     trace.differentiable = {position for position, k in enumerate(traced) if k in differentiated}
     positions = {k: position for position, k in enumerate(traced)}
+    trace.paths = [paths[k] for k in traced] if writable else None
     with trace, reads.closed_after(outer is None):
         arguments = list(leaves)
         for k in traced:

@@ -96,6 +96,8 @@ def _enter(shadows, activity, tree, leaves, own, path):
             if not _is_floating(leaves[j]):
                 continue
             label = start + leaf_path
+            if shadow is None:
+                raise ShadowStructureError(f"{label} is missing: expected an array like its primal, found None: make one with make_zero")
             shadow = _shadow_memory(label, shadow)
             shadows.given.append((label, j, shadow, leading))
             if leading is None:

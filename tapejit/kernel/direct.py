@@ -51,14 +51,15 @@ class Plan:
                  to leaf k after the sweep), 'extra' (item k of the buffers in extra)
     extra        None, or the Tree of extra with its leaves: (tree, [('array', dtype, shape), ('float',) or None])
     result       what is returned, with Out(number) for outputs and EXTRA
+    written      leaves that the function writes
     apart        arrays that the function reads and the program does not: what is written shares no memory with them
     never_zero   ('shadow', k) and ('seed', number): when all of these are zero the call is the general path's business
     """
 
-    def __init__(self, args, specs, inputs, outputs, result, activities=None, const=None, shadowed=None, extra=None, apart=(), never_zero=()):
+    def __init__(self, args, specs, inputs, outputs, result, activities=None, const=None, shadowed=None, extra=None, written=(), apart=(), never_zero=()):
         self.args, self.specs, self.inputs, self.outputs, self.result = args, specs, inputs, outputs, result
         self.activities, self.const, self.shadowed = activities, const, shadowed
-        self.extra, self.apart, self.never_zero = extra, apart, never_zero
+        self.extra, self.written, self.apart, self.never_zero = extra, written, apart, never_zero
 
 
 def direct_call(plan, program, source_of, unchanged, busy, entry):
@@ -91,6 +92,7 @@ class _Writer:
         }
         self.lines = []
         self.variable, self.shadow, self.seeds = {}, {}, []  # names of the values of leaves, of their shadows, of the leaves of extra
+        self.outside = []  # sources of arrays that the program reads and that are no arguments
         self.cells, self.fill, self.make, self.passed, self.after = ["acquire()"], [], [], [], []
 
     def name(self, prefix, value):
@@ -230,25 +232,30 @@ class _Writer:
 
     def buffers(self):
         plan = self.plan
-        finals = {k for how, k, _ in plan.outputs if how == "final"}
         for position, (source, what) in enumerate(plan.inputs):
             if source == "capture":
                 where, named = self.source_of(what, f"g{position}")
                 self.names.update(named)
+                self.outside.append(where)
                 self.read(where)
             elif source == "leaf" and plan.specs[what][0] == "array":
-                (self.write if what in finals else self.read)(self.variable[what])
+                (self.write if what in plan.written else self.read)(self.variable[what])
             elif source == "leaf":
                 self.number(self.variable[what], plan.specs[what][1] if plan.specs[what][0] == "scalar" else "f64")
             elif source == "seed":
                 spec = plan.extra[1][what]
-                self.read(self.seeds[what]) if spec[0] == "array" else self.number(self.seeds[what], spec[1])
+                if spec[0] == "array":
+                    self.outside.append(self.seeds[what])
+                    self.read(self.seeds[what])
+                else:
+                    self.number(self.seeds[what], spec[1])
             elif plan.specs[what][0] != "array":
                 self.number(self.shadow[what], "f64")
             elif source == "shadow":
                 self.make.append(f"r{position} = {self.shadow[what]}.copy()")
                 self.read(f"r{position}")
             else:
+                self.outside.append(self.shadow[what])
                 self.read(self.shadow[what])
         for position, (how, what, type_) in enumerate(plan.outputs):
             if how == "shadow":
@@ -266,16 +273,20 @@ class _Writer:
                 number = f"{cell}[0]" if what == "float" else f"{self.name('n', DTYPE_OF_NAME[type_.dtype].type)}({cell}[0])"
                 self.after.append(f"o{position} = {number}")
                 self.passed.append((cell, nbytes))
-        self.apart(finals)
+        self.apart()
 
-    def apart(self, finals):
+    def apart(self):
         """Tests of memory that the kernel cannot see: what is written after the sweep, and arrays that became constants of the tape."""
         arrays = [k for k, spec in enumerate(self.plan.specs) if spec[0] == "array"]
-        for k in finals:
-            for other in arrays:
-                if other != k:
-                    self.unless(f"not may_share({self.variable[k]}, {self.variable[other]})")
+        others = [self.variable[k] for k in arrays] + self.outside
+        if len(self.plan.written) * len(others) > MOST_APART:
+            raise NotDirect
+        for k in self.plan.written:
+            for other in dict.fromkeys(others):
+                if other != self.variable[k]:
+                    self.unless(f"not may_share({self.variable[k]}, {other})")
         written = [self.shadow[k] for how, k, _ in self.plan.outputs if how == "shadow"] + [self.seeds[k] for how, k, _ in self.plan.outputs if how == "extra"]
+        written += [self.variable[k] for k in self.plan.written]
         if len(written) * len(self.plan.apart) > MOST_APART:
             raise NotDirect
         for array in self.plan.apart:

@@ -55,6 +55,7 @@ class Trace:
     by_reference           {id(array): array}: arrays that become inputs, not constants, when they meet a tracer
     mutated                positions of the inputs that the function wrote (into a private copy)
     differentiable         positions of the inputs that are differentiated; None means all
+    paths                  the paths of the inputs, by position, where the function may write them; None: their writes are refused later
     reads                  what the function read by name (`reads.py`), or None
     record                 (op code, operand ids, type index, param index, line index) -> id: appends to the columns
     """
@@ -72,6 +73,7 @@ class Trace:
         self.by_reference = {}
         self.mutated = []
         self.differentiable = None
+        self.paths = None
         self.reads = None
         self.bool_type = self.builder.type_index(Type("bool", ()))
         self.lines = {}  # (id of a code object, its instruction) -> line index, or -1 for code that is not the user's

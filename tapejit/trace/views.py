@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..errors import TracingError, UnsupportedError
+from ..errors import TracingError, UnsupportedError, read_only
 from ..ops import OPS
 from .assemble import assemble
 from .elementwise import loop_of, name_of, record
@@ -43,8 +43,11 @@ def writable(x, trace):
     storage = x.storage
     if storage.trace is not trace and storage.trace.level < trace.level:
         _adopt(storage, trace)
-    if storage.external and x.value.flags.writeable:
-        own(storage)
+    if storage.external:
+        if x.value.flags.writeable:
+            own(storage)
+        elif trace.paths is not None and storage.position is not None and not storage.value.flags.writeable:
+            raise read_only(trace.paths[storage.position], trace.builder.tape.name)
 
 
 def own(storage):
