@@ -7,6 +7,7 @@ array([2., 4.])
 
 from .activity import autodiff
 from .checking import check_grads
+from .custom import checkpoint, custom_jvp, custom_vjp, primitive, stop_gradient
 from .errors import (
     ArgumentError,
     LeakedTracerError,
@@ -96,6 +97,9 @@ __all__ = [
     "UnsupportedError",
     "autodiff",
     "check_grads",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "elementwise_grad",
     "grad",
     "hessian",
@@ -108,8 +112,10 @@ __all__ = [
     "linearize",
     "make_zero",
     "make_zero_",
+    "primitive",
     "register_container",
     "split",
+    "stop_gradient",
     "trace",
     "value_and_grad",
     "verify",

@@ -93,7 +93,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     leaves, tree       of (args, kwargs)
     traced             indices of the leaves that become inputs, in input order
     differentiated     the subset whose derivative will be asked
-    retargeted         run f and what it reaches as retargeted copies (DESIGN 7)
+    retargeted         run f and what it reaches as retargeted copies (DESIGN 7); None: it is a copy already
     writable         the function may write its arguments: their final values become outputs of the tape, behind the results
     guarded            False (`pure=True`): the user promises that nothing read by name changes
     varying            of `Reads`: small arrays that have changed before
@@ -112,7 +112,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         for k in traced:
             leaf = leaves[k]
             arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else native(leaf), paths[k])
-        enter = retarget if retargeted else _watched
+        enter = retarget if retargeted else _watched if retargeted is not None else _as_it_is
         for k, leaf in enumerate(leaves):
             if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):
                 arguments[k] = enter(leaf, reads)
@@ -147,6 +147,10 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.why = None if recording.reusable else reads.why
     tape.log.append(Phase("trace", time.perf_counter() - start, 0, len(tape)))
     return recording
+
+
+def _as_it_is(value, reads):
+    return value
 
 
 def _watched(value, reads):

@@ -21,7 +21,7 @@ from .errors import ArgumentError, TraceWarning, UnsoundTraceError, warn
 from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
-from .passes import Phase, derive, without_guards
+from .passes import Phase, derive, without_guards, without_markers
 from .recording import argument_paths, name_of, native, record
 from .seeded import answer_for
 from .tape import Literal
@@ -60,7 +60,7 @@ class Entry:
     def _build(self, recording, request):
         self.recording = recording
         self.answer = answer_for(request, recording)
-        self.tape = derive(recording.tape, self.answer.differentiate)
+        self.tape = without_markers(derive(recording.tape, self.answer.differentiate))
         start = time.perf_counter()
         self.program = compile_tape(self.tape, late=self.answer.late, added=self.answer.added)
         self.tape.log.append(Phase("compile", time.perf_counter() - start, len(self.tape), len(self.tape)))

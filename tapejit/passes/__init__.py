@@ -7,6 +7,7 @@ from collections import namedtuple
 
 from ..tape.verify import verify_tape
 from .differentiate import active_records, forward, reverse
+from .markers import without_markers
 from .simplify import live_records, remove_dead, simplify, without_guards
 
 VERIFY_EACH_PASS = False  # the tests set it: every tape that a pass makes is held against the tape's rules
@@ -14,7 +15,7 @@ VERIFY_EACH_PASS = False  # the tests set it: every tape that a pass makes is he
 Phase = namedtuple("Phase", "name seconds records_in records_out")
 Phase.__doc__ = "One pass over a tape: its name, how long it took in seconds, and the number of records before and after."
 
-__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify", "without_guards"]
+__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify", "without_guards", "without_markers"]
 
 
 def derive(tape, differentiate=None):

@@ -18,15 +18,15 @@ from .templates import template_pull
 COMPLEX = frozenset(("c64", "c128"))
 
 
-def active_records(tape, sources):
-    """A bytearray: 1 for each floating value that depends differentiably on one of the values `sources`."""
+def active_records(tape, sources, start=0):
+    """A bytearray: 1 for each floating value that depends differentiably on one of the values `sources`, none of which stands before `start`."""
     active = bytearray(len(tape))
     for id in sources:
         active[id] = 1
     floating = [type.dtype in FLOATS for type in tape.types]
     carries = [row.differentiable for row in ROWS]
     op, first, operands, types = tape.op, tape.first, tape.operands, tape.type
-    for k in range(len(op)):
+    for k in range(start, len(op)):
         if not active[k] and floating[types[k]] and carries[op[k]]:
             for o in operands[first[k]:first[k + 1]]:
                 if active[o]:
@@ -43,18 +43,18 @@ def refuse_complex(tape, k):
         "argument; derivatives through complex numbers are not available: compute with real and imaginary parts as separate real arrays")
 
 
-def reverse(builder, seeds, sources):
+def reverse(builder, seeds, sources, start=0):
     """Append the reverse sweep: the cotangents of the values `sources`, or None where they are zero.
 
-    seeds: {value id: cotangent id}. One backward loop over the tape as it stood; contributions are added as they meet.
+    seeds: {value id: cotangent id}; start: no source stands before it. One backward loop over the tape as it stood; contributions are added as they meet.
     """
     tape = builder.tape
-    active = active_records(tape, sources)
+    active = active_records(tape, sources, start)
     cotangent = {id: ct for id, ct in seeds.items() if active[id]}
     kept = set(sources)
     kind = [row.kind for row in ROWS]
     pull = template_pull(builder, active, scaled)
-    for k in range(len(tape) - 1, -1, -1):
+    for k in range(len(tape) - 1, start - 1, -1):
         if k not in cotangent or not active[k]:
             continue
         ct = cotangent[k] if k in kept else cotangent.pop(k)
@@ -134,15 +134,15 @@ def _pull_rule(builder, row, k, ct, active, cotangent):
 _PULL = {"elementwise": _pull_elementwise, "linear": _pull_linear, "multilinear": _pull_linear, "rule": _pull_rule}
 
 
-def forward(builder, tangents, results):
+def forward(builder, tangents, results, start=0):
     """Append the forward sweep: the tangents of the values `results`, or None where they are zero.
 
-    tangents: {value id: tangent id}. One forward loop over the tape as it stood.
+    tangents: {value id: tangent id}; start: none of these values stands before it. One forward loop over the tape as it stood.
     """
     tape = builder.tape
-    active = active_records(tape, tangents)
+    active = active_records(tape, tangents, start)
     dots = {id: Expr(builder, dot) for id, dot in tangents.items()}
-    for k in range(len(tape)):
+    for k in range(start, len(tape)):
         if not active[k] or k in dots:
             continue
         row = ROWS[tape.op[k]]

@@ -1,0 +1,417 @@
+"""Derivatives that the user states: `custom_jvp`, `custom_vjp`, `primitive`, `stop_gradient`, `checkpoint`. Signatures are JAX's.
+
+While a function is traced, the value of a custom function is recorded as always, and with it an `override` record that holds the
+rule as a tape of its own (`passes/custom_rules.py`). One mode is stated, the other follows from it; rules are differentiated again
+for higher orders. Outside of a trace a custom function is the plain function.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import threading
+
+import numpy as np
+
+from .errors import ArgumentError, OutputError
+from .ops import OPS
+from .passes.custom_rules import AgainRule, Packing, PullRule, PushRule, SelfReference
+from .recording import inline, name_of, record
+from .trace import Tracer, current_trace
+from .trace.lowerings.common import host
+from .trace.retarget import release, retarget
+from .tree import StructureMismatch, flatten, mirrored
+
+
+def stop_gradient(x):
+    """`x`, arrays in any containers, through which no derivative passes.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.grad(lambda x: tj.stop_gradient(x) * x)(3.0)
+    3.0
+    """
+    leaves, tree = flatten(x)
+    return tree.build([_marked(leaf, OPS["stop_gradient"]) for leaf in leaves])
+
+
+def _marked(leaf, row):
+    if type(leaf) is not Tracer:
+        return leaf
+    return _traced_as(leaf, leaf._trace.emit(row, (leaf._trace.lift(leaf),)))
+
+
+def _traced_as(like, id):
+    """A new tracer with the value of the tracer `like`."""
+    value = like.value
+    return Tracer(like._trace, np.array(value) if isinstance(value, np.ndarray) else value, id)
+
+
+class Custom:
+    """A function with a derivative of its own; behaves as the function, also as a method."""
+
+    def __init__(self, function, nondiff_argnums=()):
+        if not callable(function):
+            raise ArgumentError(f"{type(self).__name__}: expected a function, found {type(function).__name__}")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.fixed = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {name_of(self.function)}>"
+
+    def __call__(self, *args, **kwargs):
+        if kwargs:
+            args, kwargs = self._positional(args, kwargs)
+        leaves, tree = flatten((args, kwargs))
+        if not any(type(leaf) is Tracer for leaf in leaves):
+            return self.function(*args, **kwargs)
+        if kwargs:
+            raise ArgumentError(f"{self!r}: pass its arguments by position: {sorted(kwargs)} cannot be matched to its signature")
+        return self.traced(args, leaves, [child.leaves for child in tree.children[0].children])
+
+    def _positional(self, args, kwargs):
+        try:
+            bound = inspect.signature(self.function).bind(*args, **kwargs)
+        except ValueError:  # a function without a signature
+            return args, kwargs
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
+
+    def traced(self, args, leaves, counts):
+        """The call while its arguments, with `leaves` (counts: how many of each argument), are traced."""
+        raise NotImplementedError
+
+    # -- what the kinds share
+
+    def chosen(self, leaves, counts):
+        """Indices of the leaves that the function is differentiated by: the floating ones outside of nondiff_argnums."""
+        argument_of = [k for k, count in enumerate(counts) for _ in range(count)]
+        return [j for j, leaf in enumerate(leaves) if argument_of[j] not in self.fixed and _is_floating(leaf)]
+
+    def pushed(self, args, leaves, counts, result, rule):
+        """The result with the derivative that rule(fixed arguments, primals, tangents) -> tangent of the result states."""
+        outputs, out_tree = flatten(result)
+        chosen = self.chosen(leaves, counts)
+        places = [(k, x) for k, x in enumerate(outputs) if _is_floating(x)]
+        tree = flatten(args)[1]
+
+        def of_rule(values, dots):
+            full, tangents = list(leaves), [None] * len(leaves)
+            for k, value, dot in zip(chosen, values, dots):
+                full[k], tangents[k] = value, dot
+            primals, tangents = tree.build(full), tree.build(tangents)
+            fixed = [x for k, x in enumerate(primals) if k in self.fixed]
+            free = [tuple([x for k, x in enumerate(given) if k not in self.fixed]) for given in (primals, tangents)]
+            moved = _checked_parts(rule(fixed, *free), places, out_tree, f"the tangent of {self!r}")
+            return [np.zeros_like(_plain(x)) if dot is None else dot for dot, (_, x) in zip(moved, places)]
+
+        def make(packing, others):
+            values = [leaves[k] for k in chosen]
+            recording, sources = _on_its_own_tape(of_rule, [("value", values), ("dot", values)], others)
+            return PushRule(name_of(self.function), recording.tape, len(chosen), sources, packing)
+
+        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(args, leaves, chosen)))
+
+    def pulled(self, args, leaves, counts, result, rule):
+        """The result with the derivative that rule(fixed arguments, cotangent, the result itself) -> one cotangent per free argument states."""
+        outputs, out_tree = flatten(result)
+        chosen = self.chosen(leaves, counts)
+        places = [(k, x) for k, x in enumerate(outputs) if _is_floating(x)]
+        fixed = [a for k, a in enumerate(args) if k in self.fixed]
+        free = tuple([a for k, a in enumerate(args) if k not in self.fixed])
+        free_leaves, free_tree = flatten(free)
+        wanted = [(k, x) for k, x in enumerate(free_leaves) if _is_floating(x)]
+        def of_rule(cts, values):
+            full, own = [None] * len(outputs), list(outputs)
+            for (k, _), ct, value in zip(places, cts, values):
+                full[k], own[k] = ct, value
+            answer = rule(fixed, out_tree.build(full), out_tree.build(own))
+            if not isinstance(answer, (tuple, list)) or len(answer) != len(free):
+                found = f"{len(answer)}" if isinstance(answer, (tuple, list)) else type(_plain(answer)).__name__
+                raise OutputError(f"the rule of {self!r} returns a tuple of {len(free)} cotangents, one per argument, found {found}")
+            filled = tuple([_nothing(a) if ct is None else ct for ct, a in zip(answer, free)])
+            return _checked_parts(filled, wanted, free_tree, f"the cotangents of {self!r}")
+
+        def make(packing, others):
+            recording, sources = _on_its_own_tape(of_rule, [("ct", [x for _, x in places]), ("self", [x for _, x in places])], others)
+            given = [place for place, child in enumerate(recording.out_tree.children) if child.leaves]
+            return PullRule(name_of(self.function), recording.tape, len(chosen), sources, packing, given)
+
+        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(args, leaves, chosen)))
+
+    def key_of(self, args, leaves, chosen):
+        """What tells two calls of the function apart besides the types of the chosen leaves."""
+        return flatten(args)[1], tuple([_same(leaf) for k, leaf in enumerate(leaves) if k not in chosen])
+
+    def overridden(self, outputs, values, make, fixed=()):
+        """The outputs, the floating ones with the derivative by the leaves `values` that the rule make(packing, others) states.
+
+        make appends to `others` what else the rule's tape reads.
+        """
+        trace = current_trace()
+        floating = [k for k, x in enumerate(outputs) if _is_floating(x)]
+        if not floating or not values:
+            return outputs
+        stack = _rules_in_progress()
+        if len(stack) >= DEEPEST:  # rules in rules in rules: from here on the function's own records
+            return outputs
+        parts = [x if type(x) is Tracer else Tracer(trace, x, trace.lift(x)) for x in (outputs[k] for k in floating)]
+        packing = Packing([trace.builder.type_of(trace.lift(x)) for x in parts])
+        key = self, tuple([trace.builder.type_of(trace.lift(x)) for x in values]), fixed
+        others = []
+        if stack and stack[-1][0] == key:  # the function in its own rule: the same rule once more
+            rule = stack[-1][1]
+        else:
+            reference = SelfReference()
+            stack.append((key, reference))
+            try:
+                rule = reference.rule = make(packing, others)
+            finally:
+                stack.pop()
+        packed = packing.pack(parts)
+        ids = [trace.lift(x) for x in (packed, *values, *others)]
+        marked = _traced_as(packed, trace.emit(OPS["override"], tuple(ids), (rule,)))
+        outputs = list(outputs)
+        for k, like, part in zip(floating, parts, packing.unpack(marked)):
+            outputs[k] = _traced_as(like, trace.lift(part))
+        return outputs
+
+
+_state = threading.local()
+DEEPEST = 6  # rules that are recorded within each other
+
+
+def _rules_in_progress():
+    """The rules that this thread is recording, innermost last: (key of the call, its SelfReference)."""
+    if not hasattr(_state, "rules"):
+        _state.rules = []
+    return _state.rules
+
+
+def _is_floating(x):
+    value = _plain(x)
+    return type(value) is float or (isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fc")
+
+
+def _same(leaf):
+    return (type(leaf), leaf) if isinstance(leaf, (bool, int, str)) else id(leaf)
+
+
+def _plain(leaf):
+    return leaf.value if type(leaf) is Tracer else leaf
+
+
+def _entered(function):
+    """The user's function as the current trace runs it."""
+    reads = current_trace().reads
+    return function if reads is None else retarget(function, reads)
+
+
+def _called(function, *args):
+    """function(*args) as the current trace runs it."""
+    result = _entered(function)(*args)
+    reads = current_trace().reads
+    return result if reads is None else release(result, reads)
+
+
+def _on_its_own_tape(function, groups, others):
+    """(Recording of function(*groups); the sources of its inputs, those behind the leaves appended to `others`).
+
+    groups   [(name of the source, [leaf, ...])]
+    """
+    args = tuple([[_plain(leaf) for leaf in leaves] for _, leaves in groups])
+    leaves, tree = flatten((args, {}))
+    recording = record(function, leaves, tree, list(range(len(leaves))), frozenset(range(len(leaves))), retargeted=None)
+    sources = [(name, k) for name, group in groups for k in range(len(group))]
+    for _, what in recording.inputs[len(leaves):]:
+        sources.append(("other", len(others)))
+        others.append(what)
+    return recording, sources
+
+
+def _checked_parts(found, like, tree, what):
+    """The floating leaves of `found`, a container like `tree`, at the places of `like` [(place, example)]; a missing one is None."""
+    try:
+        leaves = [leaf for _, leaf in mirrored(found, tree, what)]
+    except StructureMismatch as mismatch:
+        raise OutputError(str(mismatch)) from None
+    out = []
+    for place, example in like:
+        leaf = leaves[place]
+        if leaf is not None and np.shape(_plain(leaf)) != np.shape(_plain(example)):
+            raise OutputError(f"{what}: expected shape {np.shape(_plain(example))}, found {np.shape(_plain(leaf))}")
+        out.append(None if leaf is None else np.asarray(leaf, dtype=np.result_type(_plain(example))) if type(leaf) is not Tracer else leaf)
+    return out
+
+
+class custom_jvp(Custom):
+    """A function whose derivative is stated by a rule for tangents; reverse mode follows from it.
+
+    >>> import numpy as np, tapejit as tj
+    >>> @tj.custom_jvp
+    ... def log1pexp(x):
+    ...     return np.log(1.0 + np.exp(x))
+    >>> @log1pexp.defjvp
+    ... def rule(primals, tangents):
+    ...     (x,), (dot,) = primals, tangents
+    ...     return log1pexp(x), dot * (1.0 - 1.0 / (1.0 + np.exp(x)))
+    >>> tj.grad(log1pexp)(100.0)
+    1.0
+    """
+
+    rule = None
+
+    def defjvp(self, rule):
+        """Set the rule: rule(*fixed arguments, primals, tangents) -> (value, tangent of the value). Returns it."""
+        self.rule = rule
+        return rule
+
+    def defjvps(self, *rules):
+        """Set one rule per argument: rule(tangent, value, *arguments) -> its part of the value's tangent; None for no derivative."""
+        function = self
+
+        def rule(primals, tangents):
+            value = function(*primals)
+            parts = [_called(part, dot, value, *primals) for part, dot in zip(rules, tangents) if part is not None]
+            return value, functools.reduce(lambda a, b: a + b, parts) if parts else np.zeros_like(value)
+
+        self.rule = rule
+
+    def traced(self, args, leaves, counts):
+        if self.rule is None:
+            raise ArgumentError(f"{self!r} has no rule: define one with defjvp")
+
+        def moved(fixed, primals, tangents):
+            answer = _called(self.rule, *fixed, primals, tangents)
+            if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+                raise OutputError(f"the rule of {self!r} returns (value, tangent of the value), found {type(_plain(answer)).__name__}")
+            return answer[1]
+
+        return self.pushed(args, leaves, counts, _called(self.function, *stop_gradient(args)), moved)
+
+
+class custom_vjp(Custom):
+    """A function whose derivative is stated by a rule for cotangents; forward mode follows from it.
+
+    >>> import numpy as np, tapejit as tj
+    >>> @tj.custom_vjp
+    ... def clipped(x):
+    ...     return x
+    >>> clipped.defvjp(lambda x: (clipped(x), None), lambda residuals, ct: (np.clip(ct, -1.0, 1.0),))
+    >>> tj.grad(lambda x: 5.0 * clipped(x))(2.0)
+    1.0
+    """
+
+    fwd = bwd = None
+
+    def defvjp(self, fwd, bwd):
+        """Set the rule: fwd(*arguments) -> (value, residuals), bwd(*fixed arguments, residuals, cotangent) -> a tuple, one cotangent per free argument."""
+        self.fwd, self.bwd = fwd, bwd
+
+    def traced(self, args, leaves, counts):
+        if self.bwd is None:
+            raise ArgumentError(f"{self!r} has no rule: define one with defvjp")
+        inside = current_trace()
+        if getattr(inside, "forward_of", None) is self:  # fwd calls the function itself: that is the value
+            return _called(self.function, *args)
+        before, inside.forward_of = getattr(inside, "forward_of", None), self
+        try:
+            answer = _called(self.fwd, *args)
+        finally:
+            inside.forward_of = before
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise OutputError(f"fwd of {self!r} returns (value, residuals), found {type(_plain(answer)).__name__}")
+        result, residuals = answer
+
+        def pulled(fixed, ct, value):
+            return _called(self.bwd, *fixed, residuals, ct)
+
+        return self.pulled(args, leaves, counts, result, pulled)
+
+
+def _nothing(argument):
+    """None in place of each leaf of an argument."""
+    leaves, tree = flatten(argument)
+    return tree.build([None] * len(leaves))
+
+
+class checkpoint(Custom):
+    """The function, of which a reverse sweep keeps the arguments alone: what lies between is computed again. Saves memory, costs time.
+
+    >>> import numpy as np, tapejit as tj
+    >>> step = tj.checkpoint(lambda x: np.sin(x) * x)
+    >>> tj.grad(lambda x: np.sum(step(step(x))))(np.ones(2)).shape
+    (2,)
+    """
+
+    def traced(self, args, leaves, counts):
+        chosen = self.chosen(leaves, counts)
+        tree = flatten(args)[1]
+
+        def of_values(values):
+            full = list(leaves)
+            for k, value in zip(chosen, values):
+                full[k] = value
+            return _called(self.function, *tree.build(full))
+
+        values, others = [leaves[k] for k in chosen], []
+        recording, sources = _on_its_own_tape(of_values, [("value", values)], others)
+        kinds = [leaf.kind for leaf in recording.outputs if leaf.kind != "static"]
+        found = iter(inline(recording.tape, [*values, *others], kinds))
+        outputs = [leaf.value if leaf.kind == "static" else next(found) for leaf in recording.outputs]
+
+        def make(packing, more):
+            more += others
+            tape = copy.copy(recording.tape)
+            tape.outputs = [leaf.id for leaf, x in zip(recording.outputs, outputs) if _is_floating(x)]
+            return AgainRule(name_of(self.function), tape, len(chosen), sources, packing)
+
+        return recording.out_tree.build(self.overridden(outputs, values, make))
+
+
+class primitive(Custom):
+    """An opaque function (NumPy, Numba, ctypes ...) of arrays to arrays, called as it is at each replay, with a derivative of its own.
+
+    vjp   vjp(ct, value, *arguments) -> a tuple, one cotangent per argument
+    jvp   jvp(primals, tangents) -> tangent of the value
+    One of them gives both modes; without them the function has no derivative. The result's shape and dtype depend on those of the arguments alone.
+
+    >>> import numpy as np, tapejit as tj
+    >>> cube = tj.primitive(lambda x: x**3, vjp=lambda ct, value, x: (3 * x**2 * ct,))
+    >>> tj.grad(lambda x: np.sum(cube(x)))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    """
+
+    def __init__(self, function, *, vjp=None, jvp=None, nondiff_argnums=()):
+        super().__init__(function, nondiff_argnums)
+        self.vjp, self.jvp = vjp, jvp
+
+    def traced(self, args, leaves, counts):
+        tree = flatten(args)[1]
+        kinds = [type(_plain(leaf)) for leaf in leaves]
+        value = host(_OnLeaves(self.function, tree, kinds), *[np.asarray(leaf) if type(leaf) is float or isinstance(leaf, np.generic) else leaf for leaf in leaves])
+        if self.vjp is not None:
+            return self.pulled(args, leaves, counts, value, lambda fixed, ct, value: _called(self.vjp, ct, value, *args))
+        if self.jvp is not None:
+            return self.pushed(args, leaves, counts, value, lambda fixed, primals, tangents: _called(self.jvp, primals, tangents))
+        return value
+
+
+class _OnLeaves:
+    """A function of containers as one of their leaves, which come as arrays and go on as the kinds that they were traced as."""
+
+    def __init__(self, function, tree, kinds):
+        self.function, self.tree, self.kinds = function, tree, kinds
+        self.__name__ = name_of(function)
+
+    def __call__(self, *leaves):
+        given = [float(leaf) if kind is float else leaf[()] if issubclass(kind, np.generic) and isinstance(leaf, np.ndarray) else leaf
+                 for leaf, kind in zip(leaves, self.kinds)]
+        value = np.asarray(self.function(*self.tree.build(given)))
+        if value.dtype == object:
+            raise OutputError(f"{self.__name__}: a primitive returns one array or number, found {value!r:.60}")
+        return value
