@@ -18,11 +18,14 @@ consumed (zero afterwards). In forward mode the shadow of a written argument com
 The result has an activity as well, `ret`: Active (one number, whose cotangent is 1 or `seed`), Duplicated (anything, with its cotangent as
 `seed`), Dual (forward: its tangent is returned) or Const (it is not differentiated: derivatives flow through the written arguments alone).
 
-Every shadow that is to be written is checked before the first write: a ShadowError, a guard or an exception of the function leave all buffers as they were.
+Every shadow that is to be written is checked before the first write: a ShadowError, a guard or an exception of the function leave all buffers as they were
+(an interrupt from the keyboard in the moment of writing does not).
 Memory that is not set yet may hold anything, NaN too: a sweep adds to it, so begin with `make_zero`.
 """
 
 from __future__ import annotations
+
+from types import MethodType
 
 from .errors import ArgumentError
 from .request import Request
@@ -55,9 +58,13 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
     """
     try:
         known = mode.known[id(function)]
+        same = known.function is function
     except (AttributeError, KeyError):
-        known = None
-    if known is not None and known.function is function and ret is None and retarget is True and pure is False:
+        same = False
+        if type(function) is MethodType and type(mode) is Mode:  # a new object at each access
+            known = mode.known.get((id(function.__func__), id(function.__self__)))
+            same = known is not None and known.function.__func__ is function.__func__ and known.function.__self__ is function.__self__
+    if same and ret is None and retarget is True and pure is False:
         return known.fast(activities, _NO_KEYWORDS, seed)
     return _autodiff(mode, function, activities, ret, seed, retarget, pure)
 
@@ -75,7 +82,7 @@ def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     if ret is None and request.retarget and not request.pure:
         while len(mode.known) >= KNOWN:
             mode.known.pop(next(iter(mode.known), None), None)
-        mode.known[id(function)] = specializer
+        mode.known[(id(function.__func__), id(function.__self__)) if type(function) is MethodType else id(function)] = specializer
     return specializer.answer(args, {}, shadows)
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .answers import Answer, as_kind
+from .answers import Answer, as_kind, filled_like
 from .errors import ArgumentError, ShadowOverlapError, ShadowTypeError, read_only
 from .kernel.direct import Out, Plan
 from .kernel.shadow import check_shadow, overlaps, self_overlaps
-from .passes import active_records
+from .passes import active_records, reverse
 from .recording import argument_paths
 from .roles import Const, Shadowed
 from .seeds import checked_seed
@@ -43,12 +43,6 @@ class AutodiffAnswer(Answer):
             for k in range(low, low + child.leaves):
                 self.activity_of[k] = name
             low += child.leaves
-        sources = [tape.inputs[p] for p in self.source_positions()]
-        active = active_records(tape, sources)
-        for k, id in zip(recording.written, tape.outputs[len(self.traced_outputs):]):
-            if self.activity_of[k] == "Const" and active[id]:
-                raise ArgumentError(f"autodiff: {self.paths[k]} is Const, but {tape.name} writes into it values that depend on a differentiated argument: "
-                                    "give it a shadow, or the derivative through it would be lost")
         self.shadowed = [k for k in recording.differentiated if not self.activity_of[k].startswith("Active")]
         # The written leaves whose final values the user wants to see.
         self.primals_out = [k for k in recording.written if not self.activity_of[k].endswith("Only")]
@@ -62,6 +56,18 @@ class AutodiffAnswer(Answer):
         outputs = list(builder.tape.outputs)
         count = len(self.traced_outputs)
         return outputs[:count], dict(zip(self.recording.written, outputs[count:]))
+
+    def check_constants(self, builder, finals):
+        """Refuse to lose a derivative through what the function writes into a Const argument."""
+        constant = [k for k in finals if self.activity_of[k] == "Const"]
+        if not constant:
+            return
+        sources = self.sources(builder)
+        active = active_records(builder.tape, sources)
+        for k in constant:
+            if active[finals[k]] and any(ct is not None for ct in reverse(builder, {finals[k]: filled_like(builder, finals[k], 1)}, sources)):
+                raise ArgumentError(f"autodiff: {self.paths[k]} is Const, but {self.recording.tape.name} writes into it values that depend on a differentiated "
+                                    "argument: give it a shadow, or the derivative through it would be lost")
 
     # -- checks before anything is written
 
@@ -110,6 +116,7 @@ class AutodiffAnswer(Answer):
                 if isinstance(array, np.ndarray) and overlaps(shadow, array):
                     raise ShadowOverlapError(f"{label} shares memory with {other}: each shadow needs a buffer of its own, such as make_zero gives")
             others.append((label, shadow))
+        shadows.cut()
 
     # -- what the user's memory receives
 
@@ -142,10 +149,16 @@ class AutodiffAnswer(Answer):
         return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.written, self.recording.baked, never_zero)
 
     def check_traced(self, leaves, extra, written):
-        """In a function that is being traced, what the sweep writes must be traced too."""
-        for k in self.primals_out:
+        """In a function that is being traced, what the sweep writes must be traced too, and share no memory with what else it is given."""
+        name = self.recording.tape.name
+        for k in self.recording.written:
             if type(leaves[k]) is not Tracer:
-                raise ShadowTypeError(_not_traced(self.paths[k], f"{self.recording.tape.name} writes into it"))
+                raise ShadowTypeError(_not_traced(self.paths[k], f"{name} writes into it"))
+        arrays = [(path, leaf.value) for path, leaf in zip(self.paths, leaves) if type(leaf) is Tracer and isinstance(leaf.value, np.ndarray)]
+        for k in self.recording.written:
+            for other, array in arrays:
+                if other != self.paths[k] and overlaps(leaves[k].value, array):
+                    raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, shares memory with {other}: pass a copy")
         for label, k, shadow, width in extra.given:
             if k not in written:
                 continue
@@ -156,6 +169,11 @@ class AutodiffAnswer(Answer):
             if not isinstance(value, np.ndarray) or value.shape != expected or value.dtype != DTYPE_OF_NAME[type_.dtype]:
                 raise ShadowTypeError(f"{label}: expected a traced array of dtype {DTYPE_OF_NAME[type_.dtype]} and shape {expected}, "
                                       f"found {value.dtype if hasattr(value, 'dtype') else type(value).__name__} and shape {np.shape(value)}")
+            for other, array in arrays:
+                if overlaps(value, array):
+                    raise ShadowOverlapError(f"{label} shares memory with {other}: each shadow needs a buffer of its own, such as make_zero gives")
+            arrays.append((label, value))
+        extra.cut()
 
 
 def check_tangent(label, shadow, type, kind):

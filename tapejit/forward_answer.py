@@ -18,6 +18,7 @@ class ForwardAnswer(AutodiffAnswer):
 
     def differentiate(self, builder):
         results, finals = self.results_and_finals(builder)
+        self.check_constants(builder, finals)
         sources = self.sources(builder)
         first_seed = len(builder.tape.inputs)
         seeds = [builder.input(builder.type_of(s), f"dot{k}") for k, s in enumerate(sources)]

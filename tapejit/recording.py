@@ -120,6 +120,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         args, kwargs = tree.build(arguments)
         if retargeted:
             args, kwargs = adopt((args, kwargs), reads)
+        before = flatten((args, kwargs)) if writable else None
         try:
             result = release(function(*args, **kwargs), reads)
         except ValueError as error:
@@ -129,6 +130,8 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         recording = Recording()
         out_leaves, recording.out_tree = flatten(result)
         recording.outputs = [_output_leaf(trace, leaf, path) for leaf, path in zip(out_leaves, recording.out_tree.paths())]
+        if writable:
+            _refuse_rebound(trace, before, (args, kwargs), paths, arguments, positions)
         finals = {traced[p]: trace.lift(arguments[traced[p]]) for p in trace.mutated if p < len(traced)} if writable else {}
         _refuse_mutated(trace, paths, traced, finals)
         if outer is None:
@@ -187,6 +190,21 @@ def _refuse_mutated(trace, paths, traced, allowed):
             continue
         name = paths[traced[position]] if position < len(traced) else "a captured array"
         raise written(trace, name)
+
+
+def _refuse_rebound(trace, before, arguments, paths, given, positions):
+    """Raise where a function put other objects into its arguments' containers, or gave an argument another shape: that is not written back."""
+    name = trace.builder.tape.name
+    (leaves, tree), (found, shape) = before, flatten(arguments)
+    if tree != shape:
+        raise TracingError(f"{name} changes which items its arguments hold, and that would be lost: write into the arrays that are there, or return the new container")
+    for path, leaf, other in zip(paths, leaves, found):
+        if leaf is not other:
+            raise TracingError(f"{name} puts another value at {path}, and that would be lost: write into the array that is there, as in x[...] = value, or return it")
+    for k, position in positions.items():
+        if np.shape(given[k].value) != np.shape(trace.given[position]):
+            raise TracingError(f"{name} changes the shape of {paths[k]} from {np.shape(trace.given[position])} to {np.shape(given[k].value)}, and that would be lost: "
+                               "work on a reshaped view, as in y = x.reshape(...)")
 
 
 def inline(tape, inputs, kinds):

@@ -30,7 +30,7 @@ class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure
             floating = [k for k in range(low, high) if _is_float(leaves[k], paths[k], self.kind)]
             if not floating:
                 if high - low == 1:
-                    raise ArgumentError(f"{self.kind}: {path} is {_described(leaves[low])}, expected floating-point numbers to differentiate by: {_advice(leaves[low], path)}")
+                    raise ArgumentError(f"{self.kind}: {path} is {_described(leaves[low])}, expected floating-point numbers to differentiate by: {_advice(leaves[low], path, self.kind)}")
                 raise ArgumentError(f"{self.kind}: {path} holds no floating-point number to differentiate by")
             out.update(floating)
         return frozenset(out)
@@ -83,7 +83,11 @@ def _described(leaf):
     return f"{type(concrete).__name__} {concrete!r}"[:80]
 
 
-def _advice(leaf, path):
+def _advice(leaf, path, kind):
+    if kind.startswith(("autodiff", "split")):
+        return f"pass Const({path})"
+    if hasattr(leaf, "__dlpack__") and not isinstance(leaf, (np.ndarray, np.generic)):
+        return f"pass np.from_dlpack({path})"
     concrete = leaf.value if type(leaf) is Tracer else leaf
     if isinstance(concrete, (np.ndarray, np.generic)):
         return f"pass {path}.astype(float)"

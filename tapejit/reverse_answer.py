@@ -16,11 +16,15 @@ from .tape.types import DTYPE_OF_NAME
 from .tree import flatten
 
 
+ADDED_BY_THE_PROGRAM = ("f32", "f64")  # shadows of other dtypes are added to by NumPy, from temporaries
+
+
 class ReverseAnswer(AutodiffAnswer):
     """Outputs: results, if wanted; final values of written leaves; derivatives of Active leaves; shadows to set; shadows to add to."""
 
     def differentiate(self, builder):
         results, finals = self.results_and_finals(builder)
+        self.check_constants(builder, finals)
         two_segments = self.batched or self.request.kind == "split"
         first_seed = len(builder.tape.inputs)
         cotangents = {}
@@ -29,6 +33,7 @@ class ReverseAnswer(AutodiffAnswer):
             cotangents[id] = ct if id not in cotangents else (builder.expr(cotangents[id]) + builder.expr(ct)).id
 
         targets = self._targets(builder, results)
+        self.has_target = bool(targets)
         self.seed_inputs = bool(targets) and (self.seeded or two_segments)
         for id in targets:
             seed(id, builder.input(builder.type_of(id), f"ct{len(builder.tape.inputs)}") if self.seed_inputs else filled_like(builder, id, 1))
@@ -47,7 +52,8 @@ class ReverseAnswer(AutodiffAnswer):
         primal = self.results_out + [finals[k] for k in self.primals_out]
         self.first = len(primal)  # position of the first derivative
         derivatives = [found[k] for k in self.returned + self.read + self.added_to]
-        self.added = range(self.first + len(self.returned) + len(self.read), self.first + len(derivatives))
+        places = range(self.first + len(self.returned) + len(self.read), self.first + len(derivatives))
+        self.added = [place for place, k in zip(places, self.added_to) if self.type_of_leaf(k).dtype in ADDED_BY_THE_PROGRAM]
         self.kinds = self.primal_kinds() + [self.recording.kinds[k] for k in self.returned] + ["array"] * (len(self.read) + len(self.added_to))
         return primal + derivatives
 
@@ -63,7 +69,7 @@ class ReverseAnswer(AutodiffAnswer):
             return []
         if self._is_number(builder, floating):
             return floating
-        raise OutputError(f"autodiff: {recording.tape.name} returns more than one number: pass seed=, a cotangent with its containers and shapes, "
+        raise OutputError(f"autodiff: {recording.tape.name} does not return one number: pass seed=, a cotangent with its containers and shapes, "
                           "or ret=Const to differentiate through the arguments that it writes alone")
 
     def _is_number(self, builder, floating):
@@ -144,7 +150,7 @@ class ReverseAnswer(AutodiffAnswer):
         if self.seed_inputs:
             seeded = any(np.any(seed) for row in seeds for seed in row)
         else:
-            seeded = not self.constant and bool(self.traced_outputs) and self.recording.out_tree.kind != "none"
+            seeded = self.has_target
         if seeded or any(np.any(shadow) for k in self.read for shadow in extra.of_leaf[k]):
             return
         names = ", ".join(f"the shadow of {self.paths[k]}" for k in self.read) or "none of the arguments is written"
@@ -165,7 +171,7 @@ class ReverseAnswer(AutodiffAnswer):
 
     def plan(self, specs, program):
         received = self.read + self.added_to
-        if self.late or len(received) != len(self.shadowed):  # a shadow that receives nothing is checked all the same
+        if self.late or len(received) != len(self.shadowed) or len(self.added) != len(self.added_to):  # a shadow that receives nothing is checked all the same
             return None
         outputs = self.primal_outputs(program)
         outputs += [("new", self.recording.kinds[k], type) for k, type in zip(self.returned, program.outputs[self.first:])]
@@ -177,7 +183,7 @@ class ReverseAnswer(AutodiffAnswer):
             numbers = [number for number, spec in enumerate(extra[1]) if spec is not None]
             inputs += [("seed", number) for number in numbers]
             never_zero = [("seed", number) for number in numbers]
-        if self.seed_inputs or self.constant or not self.traced_outputs or self.recording.out_tree.kind == "none":
+        if self.seed_inputs or not self.has_target:
             never_zero += [("shadow", k) for k in self.read]
             if not never_zero:
                 return None
@@ -234,13 +240,14 @@ class Bound:
                 if known is not None:
                     self.outputs[place][...] = known
                 continue
-            shadow, added = self.shadows[k], place + answer.first in answer.added
-            if known is None and shadow.flags.c_contiguous and shadow.flags.aligned:
+            shadow, added = self.shadows[k], place >= len(answer.returned) + len(answer.read)
+            by_program = place + answer.first in answer.added
+            if known is None and (by_program or not added) and shadow.flags.c_contiguous and shadow.flags.aligned:
                 self.outputs[place] = shadow
                 continue
             if known is not None:
                 self.outputs[place][...] = known
-            elif added:
+            elif by_program:
                 self.outputs[place][...] = 0
             self.temporary.append((shadow, self.outputs[place], added))
 

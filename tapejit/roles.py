@@ -104,6 +104,9 @@ class Mode:
     def __repr__(self):
         return self.name
 
+    def __reduce__(self):
+        return self.name  # of this module: there is one of each
+
 
 _REVERSE = (Const, Active, Duplicated), "Active(x) for a float, Duplicated(x, dx) for arrays", "Active or Duplicated"
 _FORWARD = (Const, Dual), "Dual(x, x_dot)", "Dual"

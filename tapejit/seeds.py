@@ -44,7 +44,7 @@ def checked_seed(value, type_, what):
             raise ArgumentError(f"{what}: expected shape {type_.shape}, found {np.shape(value.value)}")
         return value
     dtype = DTYPE_OF_NAME[type_.dtype]
-    if not isinstance(value, (int, float, complex, np.ndarray, np.generic)) or np.asarray(value).dtype.kind not in "biufc":
+    if not isinstance(value, (int, float, complex, np.ndarray, np.generic)) or isinstance(value, np.ma.MaskedArray) or np.asarray(value).dtype.kind not in "biufc":
         raise ArgumentError(f"{what}: expected an array of dtype {dtype} and shape {type_.shape}, found {value.__class__.__name__}")
     array = np.asarray(value)
     if array.shape != type_.shape:

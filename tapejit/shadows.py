@@ -18,7 +18,7 @@ from .tree import StructureMismatch, flatten, mirrored
 class Shadows:
     """What one call brings besides the arguments.
 
-    of_leaf   {index of a floating leaf: [its shadow in each sweep]}: arrays (forward also numbers)
+    of_leaf   {index of a floating leaf: [its shadow in each sweep]}: arrays (forward also numbers); made by `cut`
     given     [(path, index of the leaf, shadow, width or None)]: the same as the user gave them; a width: with a leading axis
     width     number of sweeps of a batch, or None
     seed      the cotangent of the result as the user gave it, or None
@@ -28,6 +28,12 @@ class Shadows:
 
     def __init__(self, seed=None):
         self.of_leaf, self.given, self.width, self.seed = {}, [], None, seed
+
+    def cut(self):
+        """Make `of_leaf` from what was given, which has been checked: anew before each sweep, since an array can be resized in between."""
+        self.of_leaf = {}
+        for _, k, shadow, leading in self.given:
+            self.of_leaf.setdefault(k, []).extend([shadow] if leading is None else [shadow[i, ...] for i in range(leading)])
 
     @property
     def sweeps(self):
@@ -52,7 +58,7 @@ def open_activities(name, mode, activities, seed=None):
             raise ArgumentError(f"{name}: args[{k}]: its memory cannot be used: {error}") from None
         opened.append(activity)
     args = tuple(values)
-    shadows = Shadows(seed)
+    shadows = Shadows(as_arrays(seed))
     leaves, tree = flatten((args, {}))
     paths = argument_paths(tree)
     low = 0
@@ -100,10 +106,6 @@ def _enter(shadows, activity, tree, leaves, own, path):
                 raise ShadowStructureError(f"{label} is missing: expected an array like its primal, found None: make one with make_zero")
             shadow = _shadow_memory(label, shadow)
             shadows.given.append((label, j, shadow, leading))
-            if leading is None:
-                shadows.of_leaf.setdefault(j, []).append(shadow)
-            else:
-                shadows.of_leaf[j] = [shadow[i] if np.ndim(shadow) == 1 else shadow[i, ...] for i in range(leading)] if np.shape(shadow)[:1] == (leading,) else []
 
 
 def _width(activity):

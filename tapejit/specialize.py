@@ -177,11 +177,15 @@ class Specializer:
         if entries and entries[0].recording.reads is not None:
             self.varying.update(entries[0].recording.reads.changed_arrays())
         entry = self.compile(leaves, tree, traced)
-        result, settled = entry.first_run(leaves, extra)
-        if settled and entry.recording.reusable:
-            self._keep(key, entry)
-        elif settled:
+        reusable = entry.recording.reusable
+        if not reusable:  # said before anything is written: a warning may be an error
             self._warn("single-use", f"{name_of(self.function)} is traced again at each call: {entry.recording.why}")
+        elif self.kept >= TRACES_KEPT:
+            self._warn("full", f"{name_of(self.function)} has needed more than {TRACES_KEPT} traces (other shapes, static values or branches); the oldest are "
+                       "dropped and recorded again when needed. A loop whose length depends on the data, or an int argument that changes at each call (pass a float), does this")
+        result, settled = entry.first_run(leaves, extra)
+        if settled and reusable:
+            self._keep(key, entry)
         return result
 
     def _order(self, entry, leaves):
@@ -270,8 +274,6 @@ class Specializer:
             if not self.entries[oldest]:
                 del self.entries[oldest]
             self.kept -= 1
-            self._warn("full", f"{name_of(self.function)} has needed more than {TRACES_KEPT} traces (other shapes, static values or branches); the oldest are "
-                       "dropped and recorded again when needed. A loop whose length depends on the data, or an int argument that changes at each call (pass a float), does this")
         elif len(self.entries) > 1:  # most recently used keys last
             self.entries[key] = self.entries.pop(key)
 

@@ -5,6 +5,8 @@ Read next: `held.py`, what the tape holds; `activity.py`, what the activities me
 
 from __future__ import annotations
 
+import numpy as np
+
 from .activity import request_for, result_is_constant
 from .errors import ArgumentError
 from .held import Held, HeldTape
@@ -12,6 +14,7 @@ from .recording import name_of
 from .roles import Activity, Batch, Const, Reverse, Shadowed
 from .shadows import Shadows, as_arrays, open_activities
 from .specialize import Identity, specializer_of
+from .tape.types import DTYPE_OF_NAME
 from .tree import flatten
 
 
@@ -111,12 +114,12 @@ def _completed(name, activities, classes):
 def _shadows_for(tape, activities, classes, seed):
     """(Shadows, leaves of the arguments) of a reverse sweep."""
     if not activities:
-        shadows = Shadows(seed)
+        shadows = Shadows(as_arrays(seed))
         if any(issubclass(activity, Shadowed) for activity in classes):
             if tape.shadows is None and not tape.consumed:
                 raise ArgumentError(f"reverse: this tape holds no shadows: pass the activities again, as in reverse(tape, {', '.join(c.__name__ + '(x, dx)' * issubclass(c, Shadowed) for c in classes)})")
             if tape.shadows is not None:
-                shadows.of_leaf, shadows.given, shadows.width = tape.shadows.of_leaf, tape.shadows.given, tape.shadows.width
+                shadows.given, shadows.width = tape.shadows.given, tape.shadows.width
         return shadows, tape.leaves or ()
     activities = _completed("reverse", activities, classes)
     for k, activity in enumerate(activities):
@@ -127,4 +130,11 @@ def _shadows_for(tape, activities, classes, seed):
     expected = tape.answer.recording.tree
     if not tape.consumed and tree != expected:
         raise ArgumentError(f"reverse: expected arguments with the containers that forward was given, {expected!r}, found {tree!r}")
+    answer = tape.answer
+    for k, leaf in enumerate(leaves):
+        if not tape.consumed and k in answer.shadowed:
+            type_ = answer.type_of_leaf(k)
+            if np.shape(leaf) != type_.shape or getattr(leaf, "dtype", np.dtype(float)).newbyteorder("=") != DTYPE_OF_NAME[type_.dtype]:
+                raise ArgumentError(f"reverse: {answer.paths[k]}: expected the argument that forward was given, of dtype {DTYPE_OF_NAME[type_.dtype]} and shape {type_.shape}, "
+                                    f"found dtype {getattr(leaf, 'dtype', 'float64')} and shape {np.shape(leaf)}")
     return shadows, leaves

@@ -11,6 +11,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from .errors import ArgumentError
+
 _REGISTERED = {}  # type -> (flatten, unflatten)
 
 
@@ -130,19 +132,31 @@ def open_container(value):
         return None
     if kind is list or kind is tuple:
         return kind, None, value
+    if kind is dict:
+        return kind, tuple(value), value.values()
     if kind in _REGISTERED:
         children, static = _REGISTERED[kind][0](value)
         return kind, static, children
     if issubclass(kind, list):
+        _refuse_attributes(value)
         return kind, None, value
     if issubclass(kind, dict):
+        _refuse_attributes(value)
         return kind, tuple(value), value.values()
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind, kind._fields, value
     if dataclasses.is_dataclass(kind):
-        names = tuple([field.name for field in dataclasses.fields(kind)])
-        return kind, names, [getattr(value, name) for name in names]
+        names = [field.name for field in dataclasses.fields(kind)]
+        names += [name for name in getattr(value, "__dict__", ()) if name not in names]  # set on the object, not declared
+        return kind, tuple(names), [getattr(value, name) for name in names]
     return None
+
+
+def _refuse_attributes(value):
+    """A list or dict of a user's class is rebuilt from its items: attributes of its own would be lost."""
+    if getattr(value, "__dict__", None):
+        name = type(value).__name__
+        raise ArgumentError(f"a {name} holds, besides its items, the attributes {sorted(vars(value))}: make {name} a container with register_container")
 
 
 def mirrored(value, tree, path):

@@ -57,7 +57,7 @@ def check_shadow(path, shadow, expected, written=True):
     written   False for a tangent, which is read: then it may be read-only, and its elements may share memory
     """
     dtype = DTYPE_OF_NAME[expected.dtype]
-    if not issubclass(type(shadow), np.ndarray):
+    if not issubclass(type(shadow), np.ndarray) or issubclass(type(shadow), (np.ma.MaskedArray, np.matrix)):
         raise ShadowTypeError(f"{path}: expected an array of dtype {dtype} and shape {expected.shape}, found {type(shadow).__name__}: pass np.zeros({expected.shape}, '{dtype}')")
     if shadow.dtype != dtype:
         if shadow.dtype.newbyteorder("=") == dtype:

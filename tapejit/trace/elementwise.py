@@ -19,7 +19,19 @@ PYTHON = (bool, int, float, complex)  # types that are weak in NumPy's promotion
 _NAME_OF_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
 ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive", np.degrees: "rad2deg", np.radians: "deg2rad"}  # on reals
 _loops = {}
-_rows = {}
+
+
+def _rows_of_ufuncs():
+    """{NumPy's ufunc: the table's row for it}."""
+    rows = {}
+    for row in OPS.values():
+        function = getattr(np, row.numpy or row.name, None)
+        if row.kind == "elementwise" and isinstance(function, np.ufunc):
+            rows[function] = row
+    return {**{function: OPS[name] for function, name in ALIASES.items()}, **rows}
+
+
+_rows = _rows_of_ufuncs()
 
 
 class Loop:
@@ -42,13 +54,6 @@ class Loop:
 
 def row_of(ufunc, loop):
     """The table's row for a ufunc whose loop runs in the dtypes `loop`, or None."""
-    if not _rows:
-        for row in OPS.values():
-            function = getattr(np, row.numpy or row.name, None)
-            if row.kind == "elementwise" and isinstance(function, np.ufunc):
-                _rows[function] = row
-        for function, name in ALIASES.items():
-            _rows.setdefault(function, OPS[name])
     if loop[0] == "bool" and ufunc is np.add:
         return OPS["logical_or"]
     if loop[0] in ("c64", "c128") and ufunc is np.conjugate:
