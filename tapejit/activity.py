@@ -31,7 +31,7 @@ from .errors import ArgumentError
 from .request import Request
 from .roles import Activity, Const, Duplicated, Mode
 from .shadows import open_activities
-from .specialize import Specializer, specializer_of
+from .specialize import Specializer, drop_oldest, specializer_of
 
 _NO_KEYWORDS = {}
 KNOWN = 64  # functions that a mode remembers by identity
@@ -81,7 +81,7 @@ def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     specializer.mode = mode
     if ret is None and request.retarget and not request.pure:
         while len(mode.known) >= KNOWN:
-            mode.known.pop(next(iter(mode.known), None), None)
+            drop_oldest(mode.known)
         mode.known[(id(function.__func__), id(function.__self__)) if type(function) is MethodType else id(function)] = specializer
     return specializer.answer(args, {}, shadows)
 

@@ -11,7 +11,7 @@ from copy import copy
 
 import numpy as np
 
-from .errors import OutputError
+from .errors import ArgumentError, OutputError
 from .kernel.direct import EXTRA, Out, Plan
 from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS
@@ -194,7 +194,7 @@ class GradAnswer(Answer):
         readers = [(paths[what], leaves[what]) if source == "leaf" else ("an array that the function reads", array)
                    for (source, what), array in zip(self.recording.inputs, inputs)]
         readers += [("an array that the function reads", array) for array in self.recording.baked]
-        targets, finish = open_shadows(as_arrays(extra), self.by_argument(range(count)), program.outputs[first:first + count], readers)
+        targets, finish = open_shadows(as_arrays(extra, "out"), self.by_argument(range(count)), program.outputs[first:first + count], readers)
         outputs = new_arrays(program.outputs)
         outputs[first:first + count] = targets
         program.run(inputs, outputs)
@@ -202,8 +202,13 @@ class GradAnswer(Answer):
         values = [as_kind(value, kind) for value, kind in zip(outputs, self.kinds)]
         return self.finish(values, gradient=extra)
 
+    def inline(self, recording, inputs, leaves, extra=None):
+        if extra is not None:
+            raise ArgumentError(f"{self.request.kind}: out= takes no traced values: use the gradient that {self.request.kind}(f) returns without it, or autodiff")
+        return super().inline(recording, inputs, leaves)
+
     def buffers(self, leaves, extra):
-        return [array for array in flatten(as_arrays(extra))[0] if isinstance(array, np.ndarray)]
+        return [array for array in flatten(as_arrays(extra, "out"))[0] if isinstance(array, np.ndarray)]
 
     def comparable(self, result):
         return flatten(result)[1].build([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(result)[0]])

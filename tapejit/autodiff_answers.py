@@ -21,9 +21,8 @@ from .passes import active_records, reverse
 from .recording import argument_paths
 from .roles import Const, Shadowed
 from .seeds import checked_seed
-from .shadows import as_arrays
-from .tape.types import DTYPE_OF_NAME
-from .trace import Tracer
+from .shadows import Shadows
+from .trace import Tracer, concrete
 from .tree import flatten
 
 
@@ -35,7 +34,6 @@ class AutodiffAnswer(Answer):
         classes, self.with_primal, self.seeded, self.constant, self.batched = request.options
         self.activities = [activity.__name__ for activity in classes]
         self.paths = argument_paths(recording.tree)
-        tape = recording.tape
         self.position = recording.position_of_leaf
         self.activity_of = {}
         low = 0
@@ -71,30 +69,36 @@ class AutodiffAnswer(Answer):
 
     # -- checks before anything is written
 
-    def check_primals(self, leaves):
-        """Refuse a written argument that is read-only, or of which two elements, or an element and another argument, share memory."""
+    def check_primals(self, leaves, shadows):
+        """Refuse an argument that the function writes where it is read-only, or shares memory with anything that the function or the sweep reads.
+
+        On the tape such an array and the other are two values: a write to one would not be seen in the other, as it is in NumPy.
+        """
         name = self.recording.tape.name
         for k in self.recording.written:
             primal = leaves[k]
             if not primal.flags.writeable:
                 raise read_only(self.paths[k], name)
             if self_overlaps(primal):
-                raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, has elements that share memory (strides {primal.strides} for shape {primal.shape}): pass a copy")
-            for other, array in [*self._arguments(leaves, but=k), *self._read(leaves)]:
-                if overlaps(primal, array):
+                raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, has strides {primal.strides} for shape {primal.shape}, in which elements share memory: pass a copy")
+            others = [(self.paths[other], leaf) for other, leaf in enumerate(leaves) if other != k] + self.arrays_read()
+            if shadows is not None:
+                others += [("a seed", seed) for seed in flatten(shadows.seed)[0]]
+                others += [(label, shadow) for label, _, shadow, _ in shadows.given]
+            for other, array in others:
+                if isinstance(array, np.ndarray) and overlaps(primal, array):
                     raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, shares memory with {other}: pass a copy")
 
-    def _arguments(self, leaves, but=None):
-        return [(self.paths[k], leaf) for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray) and k != but]
-
-    def _read(self, leaves):
-        """(path, array) of the arrays from outside that the function reads."""
-        arrays = [*self.recording.baked, *(self.recording.today(what) for source, what in self.recording.inputs if source != "leaf")]
-        return [("an array that the function reads", array) for array in arrays if isinstance(array, np.ndarray)]
+    def arrays_read(self):
+        """[(what, array)] of the arrays that the function reads by name."""
+        captured = [concrete(self.recording.today(what)) for source, what in self.recording.inputs if source != "leaf"]
+        return [("an array that the function reads", array) for array in (*self.recording.baked, *captured) if isinstance(array, np.ndarray)]
 
     def check_shadows(self, shadows, leaves, written):
         """Hold every shadow against its primal, and those of the leaves in `written`, to which the sweep writes, against every other buffer."""
-        read = [("the seed", seed) for seed in flatten(as_arrays(shadows.seed))[0] if isinstance(seed, np.ndarray)]
+        arrays = [(self.paths[k], leaves[k]) for k in range(len(leaves)) if isinstance(leaves[k], np.ndarray)]
+        arrays += self.arrays_read()
+        arrays += [("a seed", seed) for seed in flatten(shadows.seed)[0]]
         targets = []
         for label, k, shadow, width in shadows.given:
             type = self.type_of_leaf(k)
@@ -105,17 +109,12 @@ class AutodiffAnswer(Answer):
                 targets.append((label, shadow))
             else:
                 check_tangent(label, shadow, type, self.recording.kinds[k])
-                read.append((label, shadow))
-        for label, array in read:
-            for k in self.recording.written:
-                if isinstance(array, np.ndarray) and k < len(leaves) and overlaps(leaves[k], array):
-                    raise ShadowOverlapError(f"{label} shares memory with {self.paths[k]}, which {self.recording.tape.name} writes: pass a copy")
-        others = [*self._arguments(leaves), *self._read(leaves), *read]
+                arrays.append((label, shadow))
         for label, shadow in targets:
-            for other, array in others:
+            for other, array in arrays:
                 if isinstance(array, np.ndarray) and overlaps(shadow, array):
                     raise ShadowOverlapError(f"{label} shares memory with {other}: each shadow needs a buffer of its own, such as make_zero gives")
-            others.append((label, shadow))
+            arrays.append((label, shadow))
         shadows.cut()
 
     # -- what the user's memory receives
@@ -149,30 +148,20 @@ class AutodiffAnswer(Answer):
         return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.written, self.recording.baked, never_zero)
 
     def check_traced(self, leaves, extra, written):
-        """In a function that is being traced, what the sweep writes must be traced too, and share no memory with what else it is given."""
-        name = self.recording.tape.name
+        """In a function that is being traced, what the sweep writes must be traced too; the memory that the traced values stand for obeys the same rules."""
         for k in self.recording.written:
             if type(leaves[k]) is not Tracer:
-                raise ShadowTypeError(_not_traced(self.paths[k], f"{name} writes into it"))
-        arrays = [(path, leaf.value) for path, leaf in zip(self.paths, leaves) if type(leaf) is Tracer and isinstance(leaf.value, np.ndarray)]
-        for k in self.recording.written:
-            for other, array in arrays:
-                if other != self.paths[k] and overlaps(leaves[k].value, array):
-                    raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, shares memory with {other}: pass a copy")
+                raise ShadowTypeError(_not_traced(self.paths[k], f"{self.recording.tape.name} writes into it"))
         for label, k, shadow, width in extra.given:
             if k not in written:
                 continue
             if type(shadow) is not Tracer:
                 raise ShadowTypeError(_not_traced(label, "it receives a traced value"))
-            type_, value = self.type_of_leaf(k), shadow.value
-            expected = type_.shape if width is None else (width, *type_.shape)
-            if not isinstance(value, np.ndarray) or value.shape != expected or value.dtype != DTYPE_OF_NAME[type_.dtype]:
-                raise ShadowTypeError(f"{label}: expected a traced array of dtype {DTYPE_OF_NAME[type_.dtype]} and shape {expected}, "
-                                      f"found {value.dtype if hasattr(value, 'dtype') else type(value).__name__} and shape {np.shape(value)}")
-            for other, array in arrays:
-                if overlaps(value, array):
-                    raise ShadowOverlapError(f"{label} shares memory with {other}: each shadow needs a buffer of its own, such as make_zero gives")
-            arrays.append((label, value))
+        values = Shadows(concrete_leaves(extra.seed))
+        values.given = [(label, k, concrete(shadow), width) for label, k, shadow, width in extra.given]
+        leaves = concrete_leaves(leaves)
+        self.check_shadows(values, leaves, written)
+        self.check_primals(leaves, values)
         extra.cut()
 
 
@@ -185,6 +174,12 @@ def check_tangent(label, shadow, type, kind):
         checked_seed(shadow, type, label)
     except ArgumentError as error:
         raise ShadowTypeError(str(error)) from None
+
+
+def concrete_leaves(value):
+    """A container whose traced leaves are the values that they stand for."""
+    leaves, tree = flatten(value)
+    return tree.build([concrete(leaf) for leaf in leaves])
 
 
 def _not_traced(label, why):

@@ -34,8 +34,8 @@ class ForwardAnswer(AutodiffAnswer):
         return primal + [filled_like(builder, t, 0) if d is None else d for t, d in zip(targets, dots)]
 
     def run(self, program, inputs, leaves, extra):
-        self.check_primals(leaves)
         self.check_shadows(extra, leaves, self.set_to)
+        self.check_primals(leaves, extra)
         outputs = new_arrays(program.outputs)
         rows = []
         if not self.batched:

@@ -26,9 +26,9 @@ class SplitAnswer(ReverseAnswer):
     """The forward sweep of `split`; `extra` is a Held: what the call was given."""
 
     def run(self, program, inputs, leaves, extra):
-        self.check_primals(leaves)
         if extra.shadows is not None:
             self.check_shadows(extra.shadows, leaves, self.shadowed)
+        self.check_primals(leaves, extra.shadows)
         inputs = [np.array(array) for array in inputs]  # the reverse sweep reads them later: the user may have changed theirs by then
         held = HeldTape(self, program, inputs, leaves, extra)
         self.write_primals(leaves, held.primal[len(self.results_out):])

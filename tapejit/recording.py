@@ -17,6 +17,7 @@ from .tape.interpret import evaluate
 from .tape.tape import CONSTANT, GUARD, INPUT
 from .trace import Trace, Tracer, current_trace
 from .trace.leftovers import path_of_tracer
+from .trace.recorder import leaked
 from .trace.reads import Reads, written
 from .trace.retarget import adopt, release, retarget
 from .trace.watch import watch
@@ -214,6 +215,8 @@ def inline(tape, inputs, kinds):
     kinds    one per output: 'float' makes the Tracer a Python float's, 'scalar' a NumPy scalar's, 'array' an array's
     """
     trace = current_trace()
+    if trace is None:
+        raise leaked()
     builder = trace.builder
     ids, values = [None] * len(tape), [None] * len(tape)
     with np.errstate(all="ignore"):

@@ -78,8 +78,8 @@ class ReverseAnswer(AutodiffAnswer):
     # -- one call of autodiff
 
     def run(self, program, inputs, leaves, extra):
-        self.check_primals(leaves)
         self.check_shadows(extra, leaves, self.shadowed)
+        self.check_primals(leaves, extra)
         seeds = self.seeds(extra)
         self.warn_of_zeros(extra, seeds)
         primal = new_arrays(program.outputs[:self.first])

@@ -23,7 +23,7 @@ from .reverse_answer import ReverseAnswer
 from .seeds import cotangent_leaves, tangent_leaves
 from .shadows import as_arrays
 from .tape.types import DTYPE_OF_NAME
-from .trace import Tracer
+from .trace import Tracer, current_trace
 
 
 class JvpAnswer(Answer):
@@ -104,9 +104,9 @@ class Linear:
         seeds = answer.check_seeds(given)
         if accumulate and out is None:
             raise ArgumentError(f"{answer.called}: accumulate=True adds to the buffers of out=: pass them")
+        if out is not None and current_trace() is not None:
+            raise ArgumentError(f"{answer.called}: out= takes no traced values: add to a traced array instead, or use autodiff")
         if self.program is None or any(type(seed) is Tracer for seed in seeds):
-            if out is not None:
-                raise ArgumentError(f"{answer.called}: out= takes no traced values: add to a traced array instead, or use autodiff")
             tape = derive(answer.recording.tape, answer.differentiate)
             values = inline(tape, self.inputs + seeds, answer.kinds)
             return answer.finish_seeded(values[len(answer.traced_outputs):])
@@ -116,7 +116,7 @@ class Linear:
         if out is not None:
             types = program.outputs[count:]
             readers = [("the seed", seed) for seed in seeds] + [("an array that was computed before", array) for array in self.inputs]
-            targets, finish = open_shadows(as_arrays(out), answer.finish_seeded(range(len(types))), types, readers, accumulate)
+            targets, finish = open_shadows(as_arrays(out, "out"), answer.finish_seeded(range(len(types))), types, readers, accumulate)
             for k, late in enumerate(program.late_outputs[count:]):
                 if late:
                     outputs[k] = targets[k]

@@ -11,7 +11,7 @@ import numpy as np
 from .errors import ArgumentError, ShadowReadOnlyError, ShadowStructureError, ShadowTypeError
 from .recording import argument_paths
 from .roles import Active, Activity, Batch, Const, Duplicated, Shadowed
-from .trace import Tracer
+from .trace import Tracer, current_trace
 from .tree import StructureMismatch, flatten, mirrored
 
 
@@ -52,13 +52,10 @@ def open_activities(name, mode, activities, seed=None):
             raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__}, which does not go with {mode}: pass {mode.advice}, or Const(x)")
         if isinstance(activity.value, Activity):
             raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__} of {type(activity.value).__name__}: pass one activity per argument")
-        try:
-            values.append(as_arrays(activity.value))
-        except (BufferError, ValueError, RuntimeError) as error:
-            raise ArgumentError(f"{name}: args[{k}]: its memory cannot be used: {error}") from None
+        values.append(as_arrays(activity.value, f"{name}: args[{k}]", ArgumentError))
         opened.append(activity)
     args = tuple(values)
-    shadows = Shadows(as_arrays(seed))
+    shadows = Shadows(as_arrays(seed, "seed", ArgumentError))
     leaves, tree = flatten((args, {}))
     paths = argument_paths(tree)
     low = 0
@@ -104,7 +101,9 @@ def _enter(shadows, activity, tree, leaves, own, path):
             label = start + leaf_path
             if shadow is None:
                 raise ShadowStructureError(f"{label} is missing: expected an array like its primal, found None: make one with make_zero")
-            shadow = _shadow_memory(label, shadow)
+            shadow = _as_array(shadow, label, ShadowTypeError)
+            if type(shadow) is Tracer and current_trace() is None:
+                raise ShadowTypeError(f"{label}: expected an array, found a traced value, whose function has returned: pass the array itself")
             shadows.given.append((label, j, shadow, leading))
 
 
@@ -115,7 +114,7 @@ def _width(activity):
     if type(activity.shadow) is tuple:
         width = len(activity.shadow)
     else:
-        width = next((np.shape(leaf)[0] for leaf in flatten(as_arrays(activity.shadow))[0] if np.ndim(leaf)), 0)
+        width = next((np.shape(leaf)[0] for leaf in flatten(as_arrays(activity.shadow, type(activity).__name__))[0] if np.ndim(leaf)), 0)
     if not width:
         raise ShadowStructureError(f"{type(activity).__name__}: expected a tuple of shadows, or arrays with a leading axis for them, found {activity.shadow!r:.60}")
     return width
@@ -125,7 +124,7 @@ def _refuse_width(name, k, activity, width, first, other, expected):
     if width is None or expected is None:
         raise ArgumentError(f"{name}: args[{k}] is {type(activity).__name__} and args[{first}] is {type(other).__name__}: "
                             "give all arguments with shadows a batch of them, or none")
-    raise ShadowStructureError(f"{name}: args[{k}] has {width} shadows, expected {expected}, as args[{first}] has")
+    raise ShadowStructureError(f"{name}: args[{k}] has {width} shadow{'s' * (width != 1)}, expected {expected}, as args[{first}] has")
 
 
 def _is_array(leaf):
@@ -140,21 +139,27 @@ def _kind(leaf):
     return type(leaf.value if type(leaf) is Tracer else leaf).__name__
 
 
-def as_arrays(value):
-    """A container whose leaves that own memory (memoryview, array.array, memory maps, tensors on the CPU) are arrays on that memory."""
+def as_arrays(value, path, error=ShadowTypeError):
+    """A container whose leaves that own memory (memoryview, array.array, memory maps, tensors on the CPU) are arrays on that memory.
+
+    Memory that has been released, or is not the CPU's, is an `error`, which names the leaf with `path` in front.
+    """
     if type(value) is np.ndarray or type(value) is float:
         return value
     leaves, tree = flatten(value)
-    return tree.build([_as_array(leaf) for leaf in leaves])
+    return tree.build([_as_array(leaf, leaf_path, error) for leaf, leaf_path in zip(leaves, tree.paths(path))])
 
 
-def _as_array(leaf):
+def _as_array(leaf, path, error):
     if isinstance(leaf, (np.ndarray, np.generic, bool, int, float, complex, str, bytes)) or type(leaf) is Tracer or callable(leaf):
         return leaf
     try:
-        return np.asarray(memoryview(leaf))
-    except TypeError:
-        return _tensor(leaf)
+        try:
+            return np.asarray(memoryview(leaf))
+        except TypeError:
+            return _tensor(leaf)
+    except (BufferError, ValueError, RuntimeError) as refused:
+        raise error(f"{path}: its memory cannot be used: {refused}") from None
 
 
 def _tensor(leaf):
@@ -170,13 +175,6 @@ def _tensor(leaf):
     return array
 
 
-def _shadow_memory(label, shadow):
-    try:
-        return _as_array(shadow)
-    except (BufferError, ValueError, RuntimeError) as error:
-        raise ShadowTypeError(f"{label}: its memory cannot be used: {error}") from None
-
-
 def make_zero(value):
     """A shadow for `value`: the same containers, zeros for floating leaves (0.0 for a Python float), None for the others.
 
@@ -184,7 +182,7 @@ def make_zero(value):
     >>> tj.make_zero({"w": np.ones(2), "steps": 3})
     {'w': array([0., 0.]), 'steps': None}
     """
-    leaves, tree = flatten(as_arrays(value))
+    leaves, tree = flatten(as_arrays(value, "make_zero: value", ArgumentError))
     return tree.build([_zero(leaf) if _is_floating(leaf) else None for leaf in leaves])
 
 
@@ -203,7 +201,7 @@ def make_zero_(shadow):
     >>> dx
     [array([0., 0.])]
     """
-    leaves, tree = flatten(as_arrays(shadow))
+    leaves, tree = flatten(as_arrays(shadow, "make_zero_: shadow"))
     for path, leaf in zip(tree.paths("shadow"), leaves):
         if isinstance(leaf, np.ndarray) and not leaf.flags.writeable:
             raise ShadowReadOnlyError(f"make_zero_: {path} is read-only: make a new shadow with make_zero")

@@ -27,6 +27,7 @@ from .seeded import answer_for
 from .tape import Literal
 from .tape.types import NAME_OF_DTYPE
 from .trace import RUNNING, Tracer, current_trace
+from .trace.recorder import leaked
 from .tree import flatten
 
 TRACES_KEPT = 64  # per function and request
@@ -104,8 +105,8 @@ class Entry:
         return True
 
     def direct(self, leaves):
-        """The generated function for calls like this one (what it cannot answer it hands to `otherwise`), or None."""
-        if self._direct is None:
+        """The generated function for calls like this one (what it cannot answer it hands to `otherwise`), or None. Made at the first call with leaves."""
+        if self._direct is None and leaves is not None:
             self._direct = self._make_direct(leaves) or False
         return self._direct or None
 
@@ -147,6 +148,7 @@ class Specializer:
         self.varying = {}  # small arrays that have changed between calls: read anew at each call from then on (`trace/reads.py`)
         self.warned = set()
         self.chain = []  # the entries that `fast` tries, in order
+        self.lock = threading.Lock()  # held while entries and chain change
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
 
     def call(self, args, kwargs, extra=None):
@@ -157,9 +159,12 @@ class Specializer:
         """The result of the request for these arguments; `extra` is what the request itself is given (tangents, buffers)."""
         leaves, tree = flatten((args, kwargs))
         key, traced = self.key(leaves, tree)
-        if any(type(leaf) is Tracer for leaf in leaves) or current_trace() is not None:
+        if current_trace() is not None:
             return self.nested(leaves, tree, traced, extra)
-        entries = self.entries.get(key, ())
+        for leaf in leaves:
+            if type(leaf) is Tracer:
+                raise leaked(leaf)
+        entries = tuple(self.entries.get(key, ()))
         for place, entry in enumerate(entries):
             if not entry.recording.current():
                 continue
@@ -170,9 +175,10 @@ class Specializer:
                     result = entry.run(leaves, extra)
             except GuardMissed:
                 continue
-            if place:
-                entries.insert(0, entries.pop(place))
-            self._order(entry, leaves)
+            with self.lock:
+                if place:
+                    self._put_first(key, entry)
+                self._order(entry, leaves)
             return result
         if entries and entries[0].recording.reads is not None:
             self.varying.update(entries[0].recording.reads.changed_arrays())
@@ -185,16 +191,28 @@ class Specializer:
                        "dropped and recorded again when needed. A loop whose length depends on the data, or an int argument that changes at each call (pass a float), does this")
         result, settled = entry.first_run(leaves, extra)
         if settled and reusable:
-            self._keep(key, entry)
+            with self.lock:
+                self._keep(key, entry)
         return result
 
     def _order(self, entry, leaves):
-        """Let the generated functions of the entries used last be tried one after the other, this one first; then `call`."""
+        """Let the generated functions of the entries used last be tried one after the other, this one first; then `call`.
+
+        Other threads may run through the chain meanwhile: it never has a circle.
+        """
+        for other in (entry, *self.chain):
+            other.otherwise = self.call
         chain = self.chain = [entry] + [other for other in self.chain if other is not entry][:CHAIN - 1]
         for this, following in zip(chain, chain[1:]):
-            this.otherwise = following.direct(leaves) or self.call
-        chain[-1].otherwise = self.call
+            this.otherwise = following.direct(None) or self.call
         self.fast = entry.direct(leaves) or self.call
+
+    def _put_first(self, key, entry):
+        """Let an entry be the first of its key that is tried, if it has not been dropped."""
+        entries = self.entries.get(key, ())
+        if entry in entries:
+            entries.remove(entry)
+            entries.insert(0, entry)
 
     def compile(self, leaves, tree, traced):
         """A new Entry for these arguments. Not kept here."""
@@ -342,13 +360,18 @@ _specializers = {}  # least recently used first
 SPECIALIZERS_KEPT = 64  # for functions whose transforms the user does not keep; each keeps its function, and what that captures, alive
 
 
+def drop_oldest(kept):
+    """Drop the oldest item of a dict that other threads may be changing as well."""
+    with contextlib.suppress(StopIteration, KeyError, RuntimeError):
+        del kept[next(iter(kept))]
+
+
 def specializer_of(function, request, make=Specializer):
     """The Specializer (or `make`) of a function and a request: the same one for each `grad(f)` of one f, so that traces are shared."""
     key = (Identity(function), request)
     found = _specializers.pop(key, None) or make(function, request)
     while len(_specializers) >= SPECIALIZERS_KEPT:
-        with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread may be dropping one as well
-            del _specializers[next(iter(_specializers))]
+        drop_oldest(_specializers)
     _specializers[key] = found
     return found
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from .activity import request_for, result_is_constant
-from .errors import ArgumentError
+from .errors import ArgumentError, UnsupportedError
 from .held import Held, HeldTape
 from .recording import name_of
 from .roles import Activity, Batch, Const, Reverse, Shadowed
 from .shadows import Shadows, as_arrays, open_activities
 from .specialize import Identity, specializer_of
 from .tape.types import DTYPE_OF_NAME
+from .trace import current_trace
 from .tree import flatten
 
 
@@ -72,12 +73,14 @@ def split(function, *activities, ret=None, many=False, retarget=True, pure=False
         if bare and any(isinstance(activity, Shadowed) for activity in activities):
             raise ArgumentError(f"forward: args[{bare[0]}] has no shadow, other arguments have: give shadows for all arguments to forward, or for all to reverse")
         if bare:
-            args, shadows = tuple([as_arrays(activity.value) for activity in activities]), None
+            args, shadows = tuple([as_arrays(activity.value, f"forward: args[{k}]", ArgumentError) for k, activity in enumerate(activities)]), None
         else:
             args, _, shadows = open_activities("forward", Reverse, activities)
         return specializer_of(function, request).answer(args, {}, Held(Identity(function), origin, many, shadows))
 
     def reverse(tape, *activities, seed=None):
+        if current_trace() is not None:
+            raise UnsupportedError("split: the reverse sweep was called in a function that is being traced: use vjp or autodiff there")
         if not isinstance(tape, HeldTape):
             raise ArgumentError(f"reverse: tape: expected a tape that forward returned, found {type(tape).__name__}")
         if tape.origin != origin or tape.function not in (None, Identity(function)):
@@ -114,7 +117,7 @@ def _completed(name, activities, classes):
 def _shadows_for(tape, activities, classes, seed):
     """(Shadows, leaves of the arguments) of a reverse sweep."""
     if not activities:
-        shadows = Shadows(as_arrays(seed))
+        shadows = Shadows(as_arrays(seed, "seed", ArgumentError))
         if any(issubclass(activity, Shadowed) for activity in classes):
             if tape.shadows is None and not tape.consumed:
                 raise ArgumentError(f"reverse: this tape holds no shadows: pass the activities again, as in reverse(tape, {', '.join(c.__name__ + '(x, dx)' * issubclass(c, Shadowed) for c in classes)})")

@@ -21,7 +21,7 @@ import numpy as np
 from .errors import ArgumentError, OutputError
 from .recording import name_of
 from .request import Request
-from .specialize import Identity, specializer_of
+from .specialize import Identity, drop_oldest, specializer_of
 from .tree import flatten
 
 
@@ -212,7 +212,7 @@ def _kept_by_identity(make):
         found = kept.get(key)
         if found is None:
             while len(kept) >= 64:
-                kept.pop(next(iter(kept)), None)
+                drop_oldest(kept)
             found = kept[key] = make(function, *options)
         return found
 

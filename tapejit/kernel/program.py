@@ -129,6 +129,9 @@ class Program:
         self.buffers, self.hosts, self.guards = [tuple(b) for b in buffers], list(hosts), list(guards)
         self.inputs, self.outputs = list(inputs), list(outputs)
         self._pool = []
+        # All workspaces that were made. An owner's __del__ gives one back, also when the collector of garbage found the owner in a cycle: without
+        # this reference the collector would have freed the workspace's memory by then.
+        self._made = []
         keep = [from_buffer("uint64_t[]", words), from_buffer(self.constants), ffi.new("uint64_t[]", self.segments),
                 ffi.new("tj_buffer[]", [(nbytes, min(itemsize, 8), writable) for nbytes, itemsize, writable in self.buffers])]
         source = ffi.new("tj_source *", {
@@ -176,7 +179,9 @@ class Program:
         try:
             return self._pool.pop()
         except IndexError:
-            return Workspace(self)
+            workspace = Workspace(self)
+            self._made.append(workspace)
+            return workspace
 
     def release(self, workspace):
         self._pool.append(workspace)
