@@ -31,7 +31,8 @@ def _ratio(number):
 
 
 def table(benchmarks):
-    """Lines: for each piece of work the ways to it, their median time and its ratio to tapejit's in the same run, and the fastest time."""
+    """Lines: for each piece of work the ways to it, their median time and its ratio to tapejit's in the same run, the fastest time,
+    and the time of a record: the median, or the difference of the fastest times to the peer `less`, by the number `records`."""
     groups = {}
     for benchmark in benchmarks:
         groups.setdefault(benchmark["group"], []).append(benchmark)
@@ -44,7 +45,9 @@ def table(benchmarks):
         for member in members:
             median, info = member["stats"]["median"], member["extra_info"]
             ratio = _ratio(median / own[0]) if own else ""
-            record = readable(median / info["records"]) if "records" in info else ""
+            less = [m["stats"]["min"] for m in members if m["extra_info"]["peer"] == info.get("less")]
+            time = member["stats"]["min"] - less[0] if less else median
+            record = readable(time / info["records"]) if "records" in info else ""
             yield f"  {info['peer']:24}{readable(median):>10}{ratio:>12}{readable(member['stats']['min']):>11}{record:>11}".rstrip()
 
 

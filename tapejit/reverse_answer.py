@@ -256,7 +256,8 @@ class Bound:
         answer = self.answer
         for shadow, temporary, added in self.temporary:
             if added:
-                shadow += temporary
+                with np.errstate(all="ignore"):  # as in the kernel: other shadows have been written, so that an overflow cannot be an error
+                    shadow += temporary
             else:
                 shadow[...] = temporary
         kinds = answer.recording.kinds

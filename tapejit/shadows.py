@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import ArgumentError, ShadowReadOnlyError, ShadowStructureError, ShadowTypeError
+from .kernel.shadow import plain_array
 from .recording import argument_paths
 from .roles import Active, Activity, Batch, Const, Duplicated, Shadowed
 from .trace import Tracer, current_trace
@@ -101,7 +102,7 @@ def _enter(shadows, activity, tree, leaves, own, path):
             label = start + leaf_path
             if shadow is None:
                 raise ShadowStructureError(f"{label} is missing: expected an array like its primal, found None: make one with make_zero")
-            shadow = _as_array(shadow, label, ShadowTypeError)
+            shadow = plain_array(label, _as_array(shadow, label, ShadowTypeError))
             if type(shadow) is Tracer and current_trace() is None:
                 raise ShadowTypeError(f"{label}: expected an array, found a traced value, whose function has returned: pass the array itself")
             shadows.given.append((label, j, shadow, leading))

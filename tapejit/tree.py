@@ -95,10 +95,10 @@ class Tree:
         return out
 
     def _labels(self):
-        if self.keys is None and self.kind != "none":
-            return [f"[{k}]" for k in range(len(self.children))]
         if self.kind in _REGISTERED:
             return [f".children[{k}]" for k in range(len(self.children))]
+        if self.keys is None and self.kind != "none":
+            return [f"[{k}]" for k in range(len(self.children))]
         if self.kind == "none" or issubclass(self.kind, dict):
             return [f"[{key!r}]" for key in self.keys or ()]
         return [f".{name}" for name in self.keys]

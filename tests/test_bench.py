@@ -25,6 +25,8 @@ def test_the_table_gives_ratios_of_one_run():
     assert lines[2] == "work   (goal: <= 3 us)"
     assert lines[3].split() == ["tapejit", "2", "us", "1x", "1", "us", "20", "ns"]
     assert lines[4].split() == ["other", "5", "ms", "2,500x", "2.5", "ms"]
+    lines = list(table([benchmark("base", 2e-6), benchmark("tapejit", 8e-6, records=10, less="base")]))
+    assert lines[4].split()[-2:] == ["300", "ns"]  # (4 us - 1 us) / 10
 
 
 @pytest.mark.parametrize("seconds, text", [(2, "2 s"), (0.0123456, "12.3 ms"), (1.5e-6, "1.5 us"), (3e-8, "30 ns")])

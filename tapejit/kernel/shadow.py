@@ -27,7 +27,7 @@ def open_shadows(shadows, mirror, types, readers, accumulate=False):
     """
     places, expected = flatten(mirror)
     try:
-        leaves = mirrored(shadows, expected, "out")
+        leaves = [(path, plain_array(path, shadow)) for path, shadow in mirrored(shadows, expected, "out")]
     except StructureMismatch as mismatch:
         raise ShadowStructureError(f"{mismatch}: expected the containers of the result, as make_zero of the arguments gives") from None
     for (path, shadow), place in zip(leaves, places):
@@ -44,11 +44,19 @@ def open_shadows(shadows, mirror, types, readers, accumulate=False):
     def finish(written):
         for place, (_, shadow) in zip(places, leaves):
             if accumulate:
-                shadow += written[place]
+                with np.errstate(all="ignore"):  # as in the kernel: other shadows have been written, so that an overflow cannot be an error
+                    shadow += written[place]
             elif written[place] is not shadow:
                 shadow[...] = written[place]
 
     return targets, finish
+
+
+def plain_array(path, shadow):
+    """The ndarray on the memory of an array of a subclass, whose own assignment might do something else; anything else as it is."""
+    if isinstance(shadow, (np.ma.MaskedArray, np.matrix)):
+        raise ShadowTypeError(f"{path}: expected a plain ndarray, found {type(shadow).__name__}: pass np.asarray of it")
+    return shadow.view(np.ndarray) if type(shadow) is not np.ndarray and issubclass(type(shadow), np.ndarray) else shadow
 
 
 def check_shadow(path, shadow, expected, written=True):
@@ -57,7 +65,7 @@ def check_shadow(path, shadow, expected, written=True):
     written   False for a tangent, which is read: then it may be read-only, and its elements may share memory
     """
     dtype = DTYPE_OF_NAME[expected.dtype]
-    if not issubclass(type(shadow), np.ndarray) or issubclass(type(shadow), (np.ma.MaskedArray, np.matrix)):
+    if not issubclass(type(shadow), np.ndarray):
         raise ShadowTypeError(f"{path}: expected an array of dtype {dtype} and shape {expected.shape}, found {type(shadow).__name__}: pass np.zeros({expected.shape}, '{dtype}')")
     if shadow.dtype != dtype:
         if shadow.dtype.newbyteorder("=") == dtype:

@@ -238,6 +238,8 @@ def test_an_exception_of_the_function_leaves_everything_as_it_was():
 
 
 def test_a_read_only_argument_that_is_written_is_refused():
+    """On a first call NumPy says so, when the function writes; a kept trace does not run the function."""
+    autodiff(Reverse, step, Duplicated(X.copy(), np.ones(5)), Duplicated(X.copy(), np.ones(5)), Const(0.1))
     state = X.copy()
     state.flags.writeable = False
     with pytest.raises(tj.ShadowReadOnlyError, match=r"args\[0\] is read-only, but step writes into it"):

@@ -101,6 +101,18 @@ def test_aliases_are_refused_in_traced_functions_too():
             f(X)
 
 
+def test_a_written_argument_in_the_memory_of_a_tangent_is_refused():
+    def fill(x, out):
+        out[:] = x * x
+
+    pool = np.ones(9)
+    for _ in range(3):
+        with pytest.raises(tj.ShadowOverlapError, match=r"args\[1\], which fill writes, shares memory with the shadow of args\[0\]"):
+            autodiff(Forward, fill, Dual(X, pool[:3]), Dual(pool[2:5], np.zeros(3)))
+        autodiff(Forward, fill, Dual(X, np.ones(3)), Dual(np.zeros(3), np.zeros(3)))
+    assert (pool == 1).all()
+
+
 def test_attributes_of_dataclasses_are_carried_and_those_of_other_containers_refused():
     class Scaled(State):
         scale = 1.0
