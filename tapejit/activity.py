@@ -25,6 +25,7 @@ Memory that is not set yet may hold anything, NaN too: a sweep adds to it, so be
 
 from __future__ import annotations
 
+import contextlib
 from types import MethodType
 
 from .errors import ArgumentError
@@ -57,14 +58,10 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
     array([ 6., 12.])
     """
     try:
-        known = mode.known[id(function)]
-        same = known.function is function
-    except (AttributeError, KeyError):
-        same = False
-        if type(function) is MethodType and type(mode) is Mode:  # a new object at each access
-            known = mode.known.get((id(function.__func__), id(function.__self__)))
-            same = known is not None and known.function.__func__ is function.__func__ and known.function.__self__ is function.__self__
-    if same and ret is None and retarget is True and pure is False:
+        known = mode.known[function]  # of a method: by its function and its object
+    except (AttributeError, KeyError, TypeError):
+        known = None
+    if known is not None and (known.function is function or type(function) is MethodType) and ret is None and retarget is True and pure is False:
         return known.fast(activities, _NO_KEYWORDS, seed)
     return _autodiff(mode, function, activities, ret, seed, retarget, pure)
 
@@ -82,7 +79,8 @@ def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     if ret is None and request.retarget and not request.pure:
         while len(mode.known) >= KNOWN:
             drop_oldest(mode.known)
-        mode.known[(id(function.__func__), id(function.__self__)) if type(function) is MethodType else id(function)] = specializer
+        with contextlib.suppress(TypeError):  # not hashable: found by the long way
+            mode.known[function] = specializer
     return specializer.answer(args, {}, shadows)
 
 

@@ -99,7 +99,7 @@ class Mode:
     def __init__(self, name, kind, with_primal, allowed, advice, advice_for_result):
         self.name, self.kind, self.with_primal, self.allowed = name, kind, with_primal, allowed
         self.advice, self.advice_for_result = advice, advice_for_result  # in errors
-        self.known = {}  # id of a function -> its Specializer for the activities of its last call in the commonest form
+        self.known = {}  # function -> its Specializer for the activities of its last call in the commonest form
 
     def __repr__(self):
         return self.name

@@ -12,12 +12,16 @@ the operand to be dead and all its readers to come earlier, which is decided her
 Read next: `schedule_records.py` (each kind of record but the elementwise ones), `views.py` (strides), `plan.py` (where storages lie).
 """
 
-from . import classify
+import numpy as np
+
+from ..ops import OPS
+from . import blas, classify
 from .classify import VIEW
 from .rows import NATIVE
 from .schedule_records import HANDLERS
 from .views import stretched
 
+_INDEX_ADD, _BROADCAST, _TAKE = (OPS[name].code for name in ("index_add", "broadcast", "take"))
 LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
 RECORDS_LIMIT = 200  # records and closings of a loop
 
@@ -73,6 +77,7 @@ class Schedule:
     packed       value -> (place, group) of its copy in C order
     direct       storage -> position of the output whose buffer it is
     finals       per segment: (output position, value) of scalar outputs, stored at the end
+    received     {index_add record: storage of the output that it is added to in place of a sum of its own}
     bounds       number of the first group of each segment, and the number of groups
     risky        the last group so far that can fail as it runs (indices out of range, a host call)
     """
@@ -90,6 +95,7 @@ class Schedule:
         self.latest = {}  # shape -> number of the loop that may be joined
         self.bounds, self.finals, self.risky, self.checked = [0], [], -1, set()
         self._look_ahead()
+        self._find_received()
         for segment in range(1 if facts.late is None else 2):
             self._enter(segment)
             self._walk(facts.phases[2 * segment])
@@ -124,6 +130,32 @@ class Schedule:
             if k in root:
                 source = facts.operands[facts.first[k]]
                 root[k] = k if k in copied else root.get(source, source)
+
+    def _find_received(self):
+        """Find outputs that are added to and are parts added into zeros: then the parts are added to the output's buffer, without the zeros.
+
+        Not where a record can fail as it runs: by then the user's buffer would have been written.
+        """
+        facts, self.received = self.facts, {}
+        if not facts.added or classify.HOSTED in facts.kind or classify.TAKE_UPDATE in facts.kind or _TAKE in facts.op or not blas.available:
+            return
+        uses = np.bincount(facts.operand_column, minlength=facts.n) + np.bincount(np.array(facts.tape.outputs, np.int64), minlength=facts.n)
+        for position in facts.added:
+            k, chain = facts.tape.outputs[position], []
+            while facts.kind[k] == classify.UPDATE and facts.op[k] == _INDEX_ADD and uses[k] == 1:
+                x, v = facts.operands_of(k)
+                if facts.size[facts.type[v]] == 1 or (facts.late is not None and not facts.late[k]):
+                    break
+                chain.append(k)
+                k = x
+            if chain and facts.op[k] == _BROADCAST and self._is_zero_constant(facts.operands[facts.first[k]]):
+                type = facts.tape.types[facts.type[chain[0]]]
+                buffer = self.new_storage(type, ("external", len(facts.tape.inputs) + 1 + position))
+                self.received.update(dict.fromkeys(chain, buffer))
+
+    def _is_zero_constant(self, k):
+        facts = self.facts
+        return facts.op[k] == classify.CONSTANT and facts.size[facts.type[k]] == 1 and not facts.tape.params_of(k)[0].array.any()
 
     def _enter(self, segment):
         """Open a segment with a run that brings scalar inputs into slots."""
@@ -169,6 +201,8 @@ class Schedule:
             if size == 0 or segment != (facts.late[v] if facts.late else 0):
                 continue
             buffer_number = len(facts.tape.inputs) + 1 + position
+            if position in facts.added and v in self.received:
+                continue
             if position in facts.added:
                 buffer = self.new_storage(type, ("external", buffer_number))
                 self.close("add", v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)

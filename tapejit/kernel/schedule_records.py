@@ -162,9 +162,12 @@ def update(s, k):
     offset, strides = indexed(row_major(shape, ITEMSIZE[dtype]), idx)
     single = facts.size[facts.type[v]] == 1
     covers = facts.size[facts.type[v]] == facts.size[t]
-    if kind == "add" and covers and is_zero(s, x):
-        kind = "store"
-    storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and covers)
+    if k in s.received:
+        storage, ready = s.received[k], s.pos[x] if x in s.received else -1
+    else:
+        if kind == "add" and covers and is_zero(s, x):
+            kind = "store"
+        storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and covers)
     group, how = s.reads.get(storage, (-1, None))
     if single:
         s.pos[k] = put_element(s, kind, dtype, storage, offset, v, max(ready, s.pos[v]), group)
