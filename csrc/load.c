@@ -249,6 +249,13 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
     return 1;
 }
 
+/* A host call writes to the arena, or to the external buffer that it names. */
+static int check_host(tj_loader *loader, const uint64_t *word) {
+    if (low_half(word[1]) >= loader->program->n_hosts)
+        return tj_refuse(loader, loader->at, "there is no such host function");
+    return high_half(word[1]) ? check_bytes(loader, loader->at, high_half(word[1]), 0, 0, 1) : 1;
+}
+
 /* Words of each structural instruction; 0 where the count varies, and then the least. */
 static const uint8_t fixed_length[TJ_STRUCTURAL] = {
     [TJ_END] = 1, [TJ_GUARD_EQUAL] = 6, [TJ_HOST_CALL] = 2,
@@ -273,7 +280,7 @@ static int check_instruction(tj_loader *loader, uint64_t *length) {
     switch (opcode) {
     case TJ_END: return 1;
     case TJ_GUARD_EQUAL: return check_guard(loader, word);
-    case TJ_HOST_CALL: return word[1] < loader->program->n_hosts ? 1 : tj_refuse(loader, loader->at, "there is no such host function");
+    case TJ_HOST_CALL: return check_host(loader, word);
     case TJ_LOOP: return tj_plan_loop(loader, *length);
     case TJ_MATMUL: return check_matmul(loader, word, *length);
     case TJ_TAKE: case TJ_TAKE_SET: case TJ_TAKE_ADD: return check_take(loader, word);

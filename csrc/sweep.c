@@ -84,7 +84,7 @@ int tj_execute(tj_workspace *w, const uint64_t *ip) {
     TJ_CASE(GUARD_EQUAL) if (TJ_UNLIKELY(!guard_holds(w, ip))) return stop(w, ip, (uint32_t)ip[1], TJ_GUARD);
         TJ_NEXT(6)
     TJ_CASE(HOST_CALL) w->resume = ip + 2;
-        return stop(w, ip, (int64_t)ip[1], TJ_HOST);
+        return stop(w, ip, (uint32_t)ip[1], TJ_HOST);
     TJ_CASE(LOOP) tj_loop_run(w, w->program->loops[ip[1]]);
         TJ_NEXT(TJ_D)
     TJ_CASE(LOAD1) TJ_SLOT(bool, TJ_D) = w->base[ip[1]][ip[2]];

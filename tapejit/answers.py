@@ -14,7 +14,7 @@ import numpy as np
 from .errors import ArgumentError, OutputError
 from .kernel.direct import EXTRA, Out, Plan
 from .kernel.shadow import open_shadows
-from .ops import FLOATS, OPS
+from .ops import FLOATS, OPS, REAL_OF
 from .passes import derive, reverse
 from .recording import argument_paths, inline
 from .shadows import as_arrays
@@ -145,7 +145,7 @@ class JitAnswer(Answer):
 
 
 class GradAnswer(Answer):
-    """Gradient of a real scalar output, or (elementwise_grad) of the sum of a real output's elements."""
+    """Gradient of a scalar output, or (elementwise_grad) of the sum of an output's elements; real, or holomorphic as the request says."""
 
     def __init__(self, request, recording):
         super().__init__(request, recording)
@@ -167,9 +167,14 @@ class GradAnswer(Answer):
         if leaf.kind == "static":
             raise OutputError(f"{kind}: the function returned {leaf.value!r} ({type(leaf.value).__name__}), expected a real floating-point number")
         type_ = recording.tape.type_of(leaf.id)
-        if type_.dtype not in REAL_FLOATS:
+        if self.request.holomorphic:
+            if type_.dtype not in REAL_OF:
+                raise OutputError(f"{kind}: the function returned {_type_text(type_)}, expected a complex number, as holomorphic=True "
+                                  "says: leave it out for a real-valued function")
+        elif type_.dtype not in REAL_FLOATS:
+            advice = ": return its real part or absolute value, or pass holomorphic=True if the function is holomorphic (else use vjp)"
             raise OutputError(f"{kind}: the function returned {_type_text(type_)}, expected a real floating-point number"
-                              + (": return its real part or absolute value" if type_.dtype in FLOATS else ""))
+                              + advice * (type_.dtype in FLOATS))
         if type_.shape != () and kind != "elementwise_grad":
             raise OutputError(f"{kind}: the function returned an array of shape {type_.shape}, expected a scalar: reduce it (np.sum, np.mean), "
                               "or use jacobian or elementwise_grad" + ("; index it ([0]) to get the one element" if np.prod(type_.shape) == 1 else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .request import is_floating
 from .transforms import jvp, vjp
 from .tree import flatten
 
@@ -15,6 +16,8 @@ def check_grads(function, args, order=2, modes=("fwd", "rev"), eps=None, rtol=No
     order   up to which derivative: order 2 checks the derivatives of the jvp and of the pullback in turn
     eps     step of the differences, relative to 1 (default: cube root of the dtype's rounding)
     rtol, atol   tolerances (default: 1e-5 for float64, 1e-2 for float32; ten times as much per order above the first)
+
+    Complex arguments and results are moved in both parts: any function of them can be checked, holomorphic or not.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.check_grads(lambda x: np.sum(np.sin(x) * x), (np.linspace(0.1, 1, 4),))
@@ -38,7 +41,7 @@ def check_grads(function, args, order=2, modes=("fwd", "rev"), eps=None, rtol=No
 
 
 def _check(function, args, order, modes, eps, rtol, atol, rng, level):
-    single = any(getattr(leaf, "dtype", None) == np.float32 for leaf in _floats(args))
+    single = any(getattr(leaf, "dtype", None) in (np.float32, np.complex64) for leaf in _floats(args))
     step = eps or (5e-3 if single else 6e-6)
     relative = (rtol or (1e-2 if single else 1e-5)) * 10 ** (level - 1)
     absolute = (atol or (1e-2 if single else 1e-6)) * 10 ** (level - 1)
@@ -61,12 +64,8 @@ def _check(function, args, order, modes, eps, rtol, atol, rng, level):
             _check(lambda *a: vjp(function, *a)[1](cotangent), args, order - 1, modes, eps, rtol, atol, rng, level + 1)
 
 
-def _is_float(leaf):
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
-
-
 def _floats(tree):
-    return [leaf for leaf in flatten(tree)[0] if _is_float(leaf)]
+    return [leaf for leaf in flatten(tree)[0] if is_floating(leaf)]
 
 
 def _map(function, *trees):
@@ -75,19 +74,21 @@ def _map(function, *trees):
     others = [flatten(tree)[0] for tree in trees[1:]]
     if any(len(other) != len(leaves) for other in others):
         others = [_pad(other, leaves) for other in others]
-    return shape.build([function(leaf, *rest) if _is_float(leaf) else None for leaf, *rest in zip(leaves, *others)])
+    return shape.build([function(leaf, *rest) if is_floating(leaf) else None for leaf, *rest in zip(leaves, *others)])
 
 
 def _pad(values, leaves):
     """Values for the floating leaves alone, spread over all leaves (a derivative has None, which is no leaf, for the others)."""
     values = iter(values)
-    return [next(values) if _is_float(leaf) else None for leaf in leaves]
+    return [next(values) if is_floating(leaf) else None for leaf in leaves]
 
 
 def _random_like(tree, rng):
     def draw(leaf):
         sample = rng.standard_normal(np.shape(leaf))
-        return float(sample) if isinstance(leaf, float) and not isinstance(leaf, np.generic) else np.asarray(sample, leaf.dtype)
+        if np.iscomplexobj(leaf):
+            sample = sample + 1j * rng.standard_normal(np.shape(leaf))
+        return _as(leaf, sample)
 
     return _map(draw, tree)
 
@@ -95,12 +96,23 @@ def _random_like(tree, rng):
 def _step(args, direction, step):
     leaves, shape = flatten(args)
     steps = _pad(flatten(direction)[0], leaves)
-    return shape.build([leaf if d is None else type(leaf)(leaf + step * d) if isinstance(leaf, float) and not isinstance(leaf, np.generic)
-                        else np.asarray(leaf + step * d, leaf.dtype) for leaf, d in zip(leaves, steps)])
+    return shape.build([leaf if d is None else _as(leaf, leaf + step * d) for leaf, d in zip(leaves, steps)])
+
+
+def _as(leaf, value):
+    """`value` as what the leaf is: a Python number, a NumPy scalar or an array of its dtype."""
+    if type(leaf) in (float, complex):
+        return type(leaf)(value)
+    array = np.asarray(value, leaf.dtype)
+    return array[()] if isinstance(leaf, np.generic) else array
 
 
 def _difference(a, b):
-    return _map(lambda x, y: np.asarray(x, dtype=float) - np.asarray(y, dtype=float), a, b)
+    return _map(lambda x, y: _wide(x) - _wide(y), a, b)
+
+
+def _wide(x):
+    return np.asarray(x, complex if np.iscomplexobj(x) else float)
 
 
 def _scale(tree, factor):
@@ -109,10 +121,10 @@ def _scale(tree, factor):
 
 def _inner(a, b):
     left, right = _floats(a), _floats(b)
-    return float(sum(np.sum(np.asarray(x, dtype=float) * np.asarray(y, dtype=float)) for x, y in zip(left, right)))
+    return float(sum(np.sum(_wide(x) * _wide(y)).real for x, y in zip(left, right)))
 
 
 def _assert_close(found, expected, rtol, atol, what):
     for x, y in zip(_floats(found), _floats(expected)):
         scale = max(1.0, float(np.max(np.abs(y), initial=0.0)))
-        np.testing.assert_allclose(np.asarray(x, dtype=float), np.asarray(y, dtype=float), rtol=rtol, atol=atol * scale, err_msg=f"check_grads: {what}")
+        np.testing.assert_allclose(_wide(x), _wide(y), rtol=rtol, atol=atol * scale, err_msg=f"check_grads: {what}")

@@ -11,6 +11,7 @@ import types as _types
 
 import numpy as _numpy
 
+from .trace import complex_numbers as _complex_numbers  # noqa: F401  enters complex and cmath among the equivalents
 from .trace import equivalents as _equivalents
 from .trace import vectorized as _vectorized  # noqa: F401  enters np.vectorize and its like among the equivalents
 

@@ -27,7 +27,7 @@ from .tree import flatten
 class OutputLeaf:
     """One leaf of what the function returned: a traced value, or an object that is returned as it is.
 
-    kind: 'float' (a Python float), 'scalar' (a NumPy scalar), 'array', or 'static' (then `value` is the object).
+    kind: 'float' (a Python float or complex), 'scalar' (a NumPy scalar), 'array', or 'static' (then `value` is the object).
     """
 
     __slots__ = ("kind", "id", "value", "path")
@@ -176,7 +176,7 @@ def _output_leaf(trace, leaf, path):
             raise OutputError(f"the function returned an object array at result{path}: return a numeric array (np.array of the elements, np.stack)")
         if leaf.dtype.kind in "biufc":
             return OutputLeaf("array", trace.lift(leaf), None, path)
-    if isinstance(leaf, (float, np.floating)):
+    if isinstance(leaf, (float, complex, np.inexact)):
         return OutputLeaf("scalar" if isinstance(leaf, np.generic) else "float", trace.lift(leaf), None, path)
     inside = path_of_tracer(leaf, trace)
     if inside is not None:
@@ -212,7 +212,7 @@ def inline(tape, inputs, kinds):
     """Write a tape into the current trace; its outputs as Tracers.
 
     inputs   one per input position: a Tracer, an array or a number
-    kinds    one per output: 'float' makes the Tracer a Python float's, 'scalar' a NumPy scalar's, 'array' an array's
+    kinds    one per output: 'float' makes the Tracer a Python float's (or complex's), 'scalar' a NumPy scalar's, 'array' an array's
     """
     trace = current_trace()
     if trace is None:
@@ -236,5 +236,5 @@ def inline(tape, inputs, kinds):
     out = []
     for id, kind in zip(tape.outputs, kinds):
         value = np.array(values[id])
-        out.append(Tracer(trace, float(value) if kind == "float" else value[()] if kind == "scalar" else value, ids[id]))
+        out.append(Tracer(trace, value.item() if kind == "float" else value[()] if kind == "scalar" else value, ids[id]))
     return out

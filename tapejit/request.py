@@ -15,7 +15,10 @@ from .recording import argument_paths
 from .trace import Tracer
 
 
-class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure options", defaults=(None, (), False, True, False, ()))):
+FIELDS = "kind argnums argnames has_aux retarget pure options holomorphic"
+
+
+class Request(namedtuple("Request", FIELDS, defaults=(None, (), False, True, False, (), False))):
     """What is asked of a function: hashable, so that equal requests share their traces. `options` are the kind's own."""
 
     __slots__ = ()
@@ -27,13 +30,25 @@ class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure
         out = set()
         paths = argument_paths(tree)
         for low, high, path in self.selected(tree):
-            floating = [k for k in range(low, high) if _is_float(leaves[k], paths[k], self.kind)]
+            floating = [k for k in range(low, high) if is_floating(leaves[k])]
+            for k in floating:
+                self._check_complex(leaves[k], paths[k])
             if not floating:
                 if high - low == 1:
                     raise ArgumentError(f"{self.kind}: {path} is {_described(leaves[low])}, expected floating-point numbers to differentiate by: {_advice(leaves[low], path, self.kind)}")
                 raise ArgumentError(f"{self.kind}: {path} holds no floating-point number to differentiate by")
             out.update(floating)
         return frozenset(out)
+
+    def _check_complex(self, leaf, path):
+        """Refuse a real argument of a holomorphic derivative, and a complex one of a forward Jacobian that is not."""
+        complex_ = np.iscomplexobj(leaf.value if type(leaf) is Tracer else leaf)
+        if self.holomorphic and not complex_:
+            raise ArgumentError(f"{self.kind}: {path} is {_described(leaf)}, expected complex numbers, as holomorphic=True says: "
+                                f"pass {path} + 0j, or leave holomorphic out")
+        if complex_ and self.kind == "jacfwd" and not self.holomorphic:
+            raise ArgumentError(f"{self.kind}: {path} is complex: pass holomorphic=True if the function is holomorphic; "
+                                "for a real-valued function use jacrev, else jvp")
 
     def selected(self, tree):
         """(first leaf, end, path) of each selected argument: positional ones in the order of argnums, then the named ones."""
@@ -67,13 +82,13 @@ class Request(namedtuple("Request", "kind argnums argnames has_aux retarget pure
         return self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
 
 
-def _is_float(leaf, path, kind):
+def is_floating(leaf):
+    """Whether a leaf has a derivative: it is a real or complex floating-point number or array."""
     concrete = leaf.value if type(leaf) is Tracer else leaf
-    dtype = getattr(concrete, "dtype", None)
-    dtype_kind = getattr(dtype, "kind", None)  # a tensor's dtype has none
-    if isinstance(concrete, complex) or dtype_kind == "c":
-        raise ArgumentError(f"{kind}: {path} is complex; derivatives by complex arguments are not available: pass real and imaginary parts as two real arguments")
-    return type(concrete) is float or dtype_kind == "f"
+    if type(concrete) in (float, complex):
+        return True
+    dtype_kind = getattr(getattr(concrete, "dtype", None), "kind", None)  # a tensor's dtype has none
+    return dtype_kind == "f" or dtype_kind == "c"
 
 
 def _described(leaf):

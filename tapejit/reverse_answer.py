@@ -8,7 +8,7 @@ from .answers import as_kind, filled_like, new_arrays
 from .autodiff_answers import AutodiffAnswer
 from .errors import ArgumentError, OutputError, warn
 from .kernel.direct import Out
-from .ops import FLOATS
+from .ops import FLOATS, REAL_OF
 from .passes import derive, reverse
 from .recording import inline
 from .seeds import cotangent_leaves
@@ -68,6 +68,9 @@ class ReverseAnswer(AutodiffAnswer):
         if recording.out_tree.kind == "none" or not floating:
             return []
         if self._is_number(builder, floating):
+            if builder.type_of(floating[0]).dtype in REAL_OF:
+                raise OutputError(f"autodiff: {recording.tape.name} returns a complex number: pass seed=, its cotangent (1.0 if the "
+                                  "function is holomorphic), or return its real part")
             return floating
         raise OutputError(f"autodiff: {recording.tape.name} does not return one number: pass seed=, a cotangent with its containers and shapes, "
                           "or ret=Const to differentiate through the arguments that it writes alone")
@@ -125,6 +128,9 @@ class ReverseAnswer(AutodiffAnswer):
         tape = recording.tape
         if extra.seed is None:
             ids = [leaf.id for leaf in self.traced_outputs if tape.type_of(leaf.id).dtype in FLOATS]
+            if len(ids) == 1 and tape.type_of(ids[0]).dtype in REAL_OF:
+                raise OutputError(f"reverse: {recording.tape.name} returned a complex number: pass seed=, its cotangent (1.0 if the "
+                                  "function is holomorphic)")
             if not (len(ids) == 1 and tape.type_of(ids[0]).shape == () and recording.out_tree.kind == "leaf"):
                 raise OutputError(f"reverse: {recording.tape.name} returns more than one number: pass seed=, a cotangent with its containers and shapes")
             return [[np.ones((), DTYPE_OF_NAME[tape.type_of(ids[0]).dtype])]] * extra.sweeps
@@ -266,4 +272,4 @@ class Bound:
 
 def _zero(kind, type):
     dtype = DTYPE_OF_NAME[type.dtype]
-    return np.zeros(type.shape, dtype) if kind == "array" else dtype.type(0) if kind == "scalar" else 0.0
+    return np.zeros(type.shape, dtype) if kind == "array" else dtype.type(0) if kind == "scalar" else dtype.type(0).item()

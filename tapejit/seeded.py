@@ -16,7 +16,7 @@ from .errors import ArgumentError, OutputError
 from .forward_answer import ForwardAnswer
 from .held import SplitAnswer
 from .kernel.shadow import open_shadows
-from .ops import FLOATS, OPS
+from .ops import FLOATS, OPS, REAL_OF
 from .passes import derive, forward, reverse
 from .recording import inline
 from .reverse_answer import ReverseAnswer
@@ -222,8 +222,32 @@ class JacobianAnswer(Answer):
         self.target_types = [tape.type_of(leaf.id) for leaf in self.traced_outputs[:self.count_targets]]
         rows, columns = _elements(self.target_types), _elements(self.source_types())
         self.reverse = request.kind == "jacrev" or (request.kind == "jacobian" and rows <= columns)
+        self._check_complex()
         self.seeded_types, self.result_types = (self.target_types, self.source_types()) if self.reverse else (self.source_types(), self.target_types)
         self.count = rows if self.reverse else columns
+
+    def _check_complex(self):
+        """From complex arguments to complex results there is a Jacobian of holomorphic functions alone."""
+        kind, holomorphic = self.request.kind, self.request.holomorphic
+        from_complex = any(type.dtype in REAL_OF for type in self.source_types())
+        for leaf, type in zip(self.traced_outputs, self.target_types):
+            if holomorphic and type.dtype not in REAL_OF:
+                raise OutputError(f"{kind}: result{leaf.path}: expected complex numbers, as holomorphic=True says, "
+                                  f"found dtype {DTYPE_OF_NAME[type.dtype]}")
+            if type.dtype in REAL_OF and not holomorphic and (from_complex or kind == "jacrev"):
+                raise OutputError(f"{kind}: result{leaf.path} is complex: pass holomorphic=True if the function is holomorphic, "
+                                  "else use vjp or jvp" + ("" if from_complex else ", or jacfwd"))
+        if kind == "jacobian" and not holomorphic:
+            if from_complex:
+                self.reverse = True
+            elif any(type.dtype in REAL_OF for type in self.target_types):
+                self.reverse = False
+
+    @property
+    def seed_dtype(self):
+        """Of the flat seed: real, as ones and zeros are enough."""
+        dtype = self.seeded_types[0].dtype if self.seeded_types else "f64"
+        return REAL_OF.get(dtype, dtype)
 
     @property
     def late(self):
@@ -233,7 +257,7 @@ class JacobianAnswer(Answer):
         outputs = list(builder.tape.outputs)
         targets, aux = outputs[:self.count_targets], outputs[self.count_targets:]
         sources = self.sources(builder)
-        dtype = self.seeded_types[0].dtype if self.seeded_types else "f64"
+        dtype = self.seed_dtype
         flat = builder.expr(builder.input(type(builder.type_of(sources[0]))(dtype, (self.count,)), "seeds"))
         pieces = []
         start = 0
@@ -255,7 +279,7 @@ class JacobianAnswer(Answer):
     def run(self, program, inputs, leaves, extra=None):
         aux = len(self.kinds) - len(self.result_types)
         outputs = [np.empty(type.shape if k < aux else (self.count, *type.shape), DTYPE_OF_NAME[type.dtype]) for k, type in enumerate(program.outputs)]
-        seed = np.zeros(self.count, DTYPE_OF_NAME[self.seeded_types[0].dtype if self.seeded_types else "f64"])
+        seed = np.zeros(self.count, DTYPE_OF_NAME[self.seed_dtype])
         late_zero = [k for k in range(aux, len(outputs)) if not program.late_outputs[k]]
         for k in late_zero:
             outputs[k] = np.zeros(program.outputs[k].shape, outputs[k].dtype)
@@ -267,7 +291,7 @@ class JacobianAnswer(Answer):
     def inline(self, recording, inputs, leaves, extra=None):
         tape = derive(recording.tape, self.differentiate)
         aux = len(self.kinds) - len(self.result_types)
-        dtype = DTYPE_OF_NAME[self.seeded_types[0].dtype]
+        dtype = DTYPE_OF_NAME[self.seed_dtype]
         rows = [inline(tape, inputs + [row], self.kinds) for row in np.eye(self.count, dtype=dtype)]
         if not rows:
             rows = [inline(tape, inputs + [np.zeros(0, dtype)], self.kinds)]

@@ -1,11 +1,13 @@
-"""Seeds: the tangents and cotangents that a user gives, held against what they belong to. They are read, never written."""
+"""Seeds: the tangents and cotangents that a user gives, held against what they belong to. They are read, never written.
+
+A real seed of a complex value is taken as a complex one; a complex seed of a real value is refused."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .errors import ArgumentError
-from .ops import FLOATS
+from .ops import FLOATS, OPS
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer
 from .tree import StructureMismatch, mirrored
@@ -39,11 +41,16 @@ def _mirrored(value, tree, what):
 
 def checked_seed(value, type_, what):
     """A tangent or cotangent as an input array of `type_` (Tracers as they are); ArgumentError when its kind or shape differs."""
-    if type(value) is Tracer:
-        if value.value is not None and np.shape(value.value) != type_.shape:
-            raise ArgumentError(f"{what}: expected shape {type_.shape}, found {np.shape(value.value)}")
-        return value
     dtype = DTYPE_OF_NAME[type_.dtype]
+    if type(value) is Tracer:
+        if np.shape(value.value) != type_.shape:
+            raise ArgumentError(f"{what}: expected shape {type_.shape}, found {np.shape(value.value)}")
+        found = np.asarray(value.value).dtype
+        if found == dtype:
+            return value
+        if not np.can_cast(found, dtype, "same_kind"):
+            raise ArgumentError(f"{what}: expected dtype {dtype}, as its primal has, found {found}")
+        return OPS["cast"](value, dtype=type_.dtype)
     if not isinstance(value, (int, float, complex, np.ndarray, np.generic)) or isinstance(value, np.ma.MaskedArray) or np.asarray(value).dtype.kind not in "biufc":
         raise ArgumentError(f"{what}: expected an array of dtype {dtype} and shape {type_.shape}, found {value.__class__.__name__}")
     array = np.asarray(value)

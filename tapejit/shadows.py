@@ -11,6 +11,7 @@ import numpy as np
 from .errors import ArgumentError, ShadowReadOnlyError, ShadowStructureError, ShadowTypeError
 from .kernel.shadow import plain_array
 from .recording import argument_paths
+from .request import is_floating
 from .roles import Active, Activity, Batch, Const, Duplicated, Shadowed
 from .trace import Tracer, current_trace
 from .tree import StructureMismatch, flatten, mirrored
@@ -75,7 +76,7 @@ def open_activities(name, mode, activities, seed=None):
             elif width != shadows.width:
                 _refuse_width(name, k, activity, width, first, opened[first], shadows.width)
             for j in own:
-                if _is_floating(leaves[j]) and not _is_array(leaves[j]) and isinstance(activity, Duplicated):
+                if is_floating(leaves[j]) and not _is_array(leaves[j]) and isinstance(activity, Duplicated):
                     raise ArgumentError(f"{name}: {paths[j]} is a {_kind(leaves[j])}, which has no memory for a shadow: pass Active({paths[j]}), or a 0-d array")
             _enter(shadows, activity, child, leaves, own, f"args[{k}]")
     return args, tuple([type(activity) for activity in opened]), shadows
@@ -97,7 +98,7 @@ def _enter(shadows, activity, tree, leaves, own, path):
         except StructureMismatch as mismatch:
             raise ShadowStructureError(f"{start}{mismatch}: make one with make_zero") from None
         for j, (leaf_path, shadow) in zip(own, matched):
-            if not _is_floating(leaves[j]):
+            if not is_floating(leaves[j]):
                 continue
             label = start + leaf_path
             if shadow is None:
@@ -132,10 +133,6 @@ def _is_array(leaf):
     return isinstance(leaf, np.ndarray) or (type(leaf) is Tracer and isinstance(leaf.value, np.ndarray))
 
 
-def _is_floating(leaf):
-    return type(leaf) is float or getattr(getattr(leaf, "dtype", None), "kind", "") == "f" or (type(leaf) is Tracer and type(leaf.value) is float)
-
-
 def _kind(leaf):
     return type(leaf.value if type(leaf) is Tracer else leaf).__name__
 
@@ -145,7 +142,7 @@ def as_arrays(value, path, error=ShadowTypeError):
 
     Memory that has been released, or is not the CPU's, is an `error`, which names the leaf with `path` in front.
     """
-    if type(value) is np.ndarray or type(value) is float:
+    if type(value) is np.ndarray or type(value) in (float, complex):
         return value
     leaves, tree = flatten(value)
     return tree.build([_as_array(leaf, leaf_path, error) for leaf, leaf_path in zip(leaves, tree.paths(path))])
@@ -177,14 +174,14 @@ def _tensor(leaf):
 
 
 def make_zero(value):
-    """A shadow for `value`: the same containers, zeros for floating leaves (0.0 for a Python float), None for the others.
+    """A shadow for `value`: the same containers, zeros for floating leaves, real or complex (0.0 for a Python float), None for the others.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.make_zero({"w": np.ones(2), "steps": 3})
     {'w': array([0., 0.]), 'steps': None}
     """
     leaves, tree = flatten(as_arrays(value, "make_zero: value", ArgumentError))
-    return tree.build([_zero(leaf) if _is_floating(leaf) else None for leaf in leaves])
+    return tree.build([_zero(leaf) if is_floating(leaf) else None for leaf in leaves])
 
 
 def _zero(leaf):

@@ -123,6 +123,8 @@ class Entry:
                 if not (type(leaf) is np.ndarray and leaf.flags.c_contiguous and leaf.dtype.isnative):
                     return None  # its trace is for this layout alone, which the generated function does not look at
                 specs.append((kind, traced[k].dtype, traced[k].shape))
+            elif type(leaf) is complex:
+                return None
             else:
                 specs.append((kind, traced[k].dtype) if kind == "scalar" else (kind,) if kind == "float" else (kind, leaf))
         plan = self.answer.plan(specs, self.program)
@@ -348,7 +350,7 @@ def same_results(a, b):
     if tree != shape:
         return False
     for x, y in zip(leaves, others):
-        if isinstance(x, (float, np.ndarray, np.generic)):
+        if isinstance(x, (float, complex, np.ndarray, np.generic)):
             if not np.allclose(x, y, rtol=1e-9, atol=1e-300, equal_nan=True):
                 return False
         elif x is not y and not callable(x) and x != y:

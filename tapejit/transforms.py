@@ -5,11 +5,19 @@ Signatures are JAX's. All transforms take the same keywords:
 argnums     int or tuple of ints: the positional arguments to differentiate by (a tuple gives a tuple of derivatives); default 0
 argnames    name or names of keyword arguments to differentiate by; without argnums, these alone
 has_aux     the function returns (value, aux); aux is passed through
+holomorphic True: a promise that arguments and results are complex and the function is holomorphic
 retarget    False: run the function as it is, not as a retargeted copy (np.zeros and the like then make plain arrays)
 pure        True: a promise that nothing the function reads by name changes; the checks of each call are left out
 
 Derivatives come back in the containers, dtypes and shapes of their arguments; a Python float's is a float. Integers, strings, bools and
 None inside containers have the derivative None. Differentiating by an argument without any floating-point number is an ArgumentError.
+
+Complex numbers follow JAX's convention (and autograd's). The derivative of a holomorphic function is the complex derivative. The
+gradient of a real-valued u of z = x + iy is du/dx - i du/dy: descent goes against its conjugate, z - rate * conj(gradient). In general
+tangents are complex numbers dx + i dy, and a cotangent g stands for the linear form that takes a tangent t to the real part of
+sum(g * t), without conjugation: a pullback is the transpose of the tangent map in this sense. Real values have real tangents and
+cotangents. A complex-valued function has one complex derivative only if it is holomorphic: `grad`, `hessian` and the Jacobians then ask
+for holomorphic=True; `vjp` and `jvp` take any function.
 """
 
 from __future__ import annotations
@@ -31,7 +39,7 @@ def _argnames(argnames):
     return (argnames,) if isinstance(argnames, str) else tuple(argnames)
 
 
-def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarget=True, pure=False, into=False):
+def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarget=True, pure=False, into=False, holomorphic=False):
     """A checked Request for `kind` on `function`."""
     if not callable(function):
         raise ArgumentError(f"{kind}: expected a function, found {type(function).__name__} {function!r:.60}: pass the function itself, as in {kind}(f)(x)")
@@ -47,7 +55,7 @@ def _request(kind, function, argnums=None, argnames=None, has_aux=False, retarge
     if len(set(numbers)) != len(numbers):
         raise ArgumentError(f"{kind}: argnums names an argument twice: {argnums!r}")
     argnums = tuple(int(n) for n in argnums) if isinstance(argnums, tuple) else int(argnums)
-    return Request(kind, argnums, names, bool(has_aux), bool(retarget), bool(pure), "out" if into else None)
+    return Request(kind, argnums, names, bool(has_aux), bool(retarget), bool(pure), "out" if into else None, bool(holomorphic))
 
 
 def _transformed(kind, function, request, extra=None, doc=None):
@@ -66,7 +74,7 @@ def _transformed(kind, function, request, extra=None, doc=None):
     return transformed
 
 
-def grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+def grad(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, out=None, retarget=True, pure=False):
     """A function that returns the gradient of a scalar-valued function.
 
     out: a buffer, or container of buffers, with the gradient's structure, shapes and dtypes. Each call then sets these buffers and returns
@@ -77,28 +85,33 @@ def grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, reta
     array([ 3., 12.])
     >>> tj.grad(lambda x, y: x * y)(2.0, 3.0)
     3.0
+    >>> tj.grad(lambda z: abs(z) ** 2)(1 + 2j), tj.grad(lambda z: z ** 3, holomorphic=True)(2j)
+    ((2-4j), (-12+0j))
     """
-    return _transformed("grad", function, _request("grad", function, argnums, argnames, has_aux, retarget, pure, out is not None), out)
+    request = _request("grad", function, argnums, argnames, has_aux, retarget, pure, out is not None, holomorphic)
+    return _transformed("grad", function, request, out)
 
 
-def value_and_grad(function, argnums=None, *, argnames=None, has_aux=False, out=None, retarget=True, pure=False):
+def value_and_grad(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, out=None, retarget=True, pure=False):
     """A function that returns (value, gradient), or ((value, aux), gradient) with has_aux: one program computes both.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    return _transformed("value_and_grad", function, _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure, out is not None), out)
+    request = _request("value_and_grad", function, argnums, argnames, has_aux, retarget, pure, out is not None, holomorphic)
+    return _transformed("value_and_grad", function, request, out)
 
 
-def elementwise_grad(function, argnums=None, *, argnames=None, retarget=True, pure=False):
+def elementwise_grad(function, argnums=None, *, argnames=None, holomorphic=False, retarget=True, pure=False):
     """A function that returns the gradient of the sum of a function's output: for functions applied element by element, the derivative at each element.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.elementwise_grad(np.sin)(np.array([0.0, 0.0]))
     array([1., 1.])
     """
-    return _transformed("elementwise_grad", function, _request("elementwise_grad", function, argnums, argnames, False, retarget, pure))
+    request = _request("elementwise_grad", function, argnums, argnames, False, retarget, pure, False, holomorphic)
+    return _transformed("elementwise_grad", function, request)
 
 
 def jit(function, *, retarget=True, pure=False):
@@ -168,8 +181,8 @@ def linearize(function, *primals, retarget=True, pure=False):
 
 
 def _jacobian(kind):
-    def transform(function, argnums=None, *, argnames=None, has_aux=False, retarget=True, pure=False):
-            return _transformed(kind, function, _request(kind, function, argnums, argnames, has_aux, retarget, pure))
+    def transform(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, retarget=True, pure=False):
+        return _transformed(kind, function, _request(kind, function, argnums, argnames, has_aux, retarget, pure, False, holomorphic))
 
     transform.__name__ = transform.__qualname__ = kind
     return transform
@@ -219,7 +232,7 @@ def _kept_by_identity(make):
     return find
 
 
-def hessian(function, argnums=None, *, argnames=None, has_aux=False, retarget=True, pure=False):
+def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, retarget=True, pure=False):
     """A function that returns the second derivatives of a scalar-valued function: `jacfwd` of `grad`, one sweep per input element.
 
     >>> import numpy as np, tapejit as tj
@@ -227,12 +240,12 @@ def hessian(function, argnums=None, *, argnames=None, has_aux=False, retarget=Tr
     array([[4., 2.],
            [2., 0.]])
     """
-    options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "retarget": retarget, "pure": pure}
+    options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "holomorphic": holomorphic, "retarget": retarget, "pure": pure}
     hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
     return jacfwd(_shared_grad(function, *hashable), **options)
 
 
-def hvp(function, argnums=0, *, retarget=True, pure=False):
+def hvp(function, argnums=0, *, holomorphic=False, retarget=True, pure=False):
     """A function hvp(f)(*args, v) that returns the Hessian of a scalar-valued function times v, at the cost of a few gradients.
 
     The last argument is the vector, with the containers of the differentiated argument.
@@ -243,13 +256,13 @@ def hvp(function, argnums=0, *, retarget=True, pure=False):
     """
     if not isinstance(argnums, int):
         raise ArgumentError(f"hvp: argnums: expected one int, found {argnums!r}: put several arguments into one tuple argument")
-    return jit(_hessian_product(function, argnums, retarget, pure), retarget=retarget, pure=pure)
+    return jit(_hessian_product(function, argnums, bool(holomorphic), retarget, pure), retarget=retarget, pure=pure)
 
 
 @_kept_by_identity
-def _hessian_product(function, argnums, retarget, pure):
+def _hessian_product(function, argnums, holomorphic, retarget, pure):
     """The function (*args, vector) -> Hessian times vector."""
-    gradient = grad(function, argnums, retarget=retarget, pure=pure)
+    gradient = grad(function, argnums, holomorphic=holomorphic, retarget=retarget, pure=pure)
 
     def hessian_product(*args):
         if len(args) < 2:

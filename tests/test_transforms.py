@@ -421,9 +421,3 @@ def test_callables_that_compare_equal_are_told_apart():
             return np.sum(x**2) * self.k
 
     assert [tj.hessian(Quadratic(k))(X)[0, 0] for k in (1.0, 5.0)] == [2.0, 10.0]
-
-
-def test_derivatives_through_complex_numbers_are_refused():
-    for transform in (tj.grad, tj.jacfwd):
-        with pytest.raises(tj.UnsupportedError, match="gives a complex value that depends on a differentiated argument"):
-            transform(lambda x: np.abs(x * 1j))(2.0)

@@ -13,6 +13,7 @@ import dataclasses
 
 import numpy as np
 
+from ..ops import FLOATS
 from ..tape.types import DTYPE_OF_NAME
 from ..tree import flatten, is_registered
 from .program import CHARS, from_buffer, lib, new_cell, new_pointers
@@ -191,7 +192,7 @@ class _Writer:
         elif spec[0] == "float":
             self.unless(f"type({variable}) is float")
             self.shadow[k] = variable
-        elif spec[0] == "scalar":
+        elif spec[0] == "scalar" or spec[0] == "array" and spec[1] in FLOATS:
             raise NotDirect
         else:
             self.unless(f"{variable} is None")

@@ -209,8 +209,9 @@ class Encoder:
                 views.append(View(*locate((place[0], 0)), type.dtype, (self.schedule.size_of(place[0]),)))
                 looks.append((type.shape, DTYPE_OF_NAME[type.dtype], place[1], unsqueeze(type.shape, place[2])))
         call = (_copy,) if step.name == "copy" else (_evaluate, ROWS[facts.op[step.record]], facts.tape.params_of(step.record))
-        self.assembler.host(len(self.hosts))
-        self.hosts.append(HostCall(partial(_look, looks, *call), views, View(*locate(step.result[1]), *step.result[0])))
+        result = View(*locate(step.result[1]), *step.result[0])
+        self.assembler.host(len(self.hosts), result.buffer)
+        self.hosts.append(HostCall(partial(_look, looks, *call), views, result))
 
 
 def _look(looks, function, *arguments):

@@ -139,9 +139,9 @@ class Assembler:
         """Stop unless the nbytes at `address` (buffer, offset) equal those at arena offset `expected`, in the constants."""
         self.words.extend((lib.TJ_GUARD_EQUAL | 6 << 32, number | DTYPE_CODE[dtype] << 32, nbytes, *address, expected))
 
-    def host(self, number):
-        """Stop for Python to call host function `number`."""
-        self.words.extend((lib.TJ_HOST_CALL | 2 << 32, number))
+    def host(self, number, buffer=0):
+        """Stop for Python to call host function `number`, which writes to external buffer `buffer` (0: to the arena)."""
+        self.words.extend((lib.TJ_HOST_CALL | 2 << 32, number | buffer << 32))
 
     def end(self):
         """End a segment; what follows is the next."""

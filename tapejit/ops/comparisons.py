@@ -5,7 +5,7 @@ does not pass is infinite or NaN. Rows with partials of plain 0 are flat: they m
 contribute nothing. Read next: `elementwise.py` (the smooth rows), `passes/differentiate.py` (the reader of partials).
 """
 
-from .table import Type, broadcast_shape, elementwise
+from .table import OPS, REAL_OF, Type, broadcast_shape, elementwise, is_complex
 
 ANY = ("bool", "i32", "i64", "f32", "f64")
 NUMBERS = ("i32", "i64", "f32", "f64")
@@ -50,7 +50,7 @@ def _where_type(types):
 
 
 def _real_type(types):
-    return Type({"c64": "f32", "c128": "f64"}.get(types[0].dtype, types[0].dtype), types[0].shape)
+    return Type(REAL_OF.get(types[0].dtype, types[0].dtype), types[0].shape)
 
 
 where = elementwise("a ? b : c", lambda a, b, c, y: (None, a, logical_not(a)), type_rule=_where_type, domain=("bool", "real", "real"),
@@ -59,6 +59,9 @@ where = elementwise("a ? b : c", lambda a, b, c, y: (None, a, logical_not(a)), t
 
 def _share(np, a, b):
     difference = np.subtract(a, b)
+    if difference.dtype.kind == "c":  # ordered by real parts, then by imaginary parts
+        chosen = np.where(a == b, 0.5, np.greater(a, b)).astype(difference.dtype)
+        return np.where(np.isnan(difference), difference, chosen)
     return np.where(a == b, difference.dtype.type(0.5), np.heaviside(difference, difference))
 
 
@@ -92,7 +95,13 @@ fmin = elementwise("tj_fmin(a, b)",
 # --- sign ----------------------------------------------------------------------------------------------------------
 
 sign = elementwise("tj_sign(x)", lambda x, y: 0, dtypes=NUMBERS, kinks="flat at 0", doc="-1, 0 or 1; NaN for NaN.")
-absolute = elementwise("tj_absolute(x)", lambda x, y: sign(x), zero_safe=True, dtypes=NUMBERS, kinks="derivative 0 at 0",
+
+
+def _absolute_partial(x, y):
+    return OPS["conjugate"](OPS["complex_sign"](x)) if is_complex(x) else sign(x)
+
+
+absolute = elementwise("tj_absolute(x)", _absolute_partial, zero_safe=True, dtypes=NUMBERS, kinks="derivative 0 at 0",
                        type_rule=_real_type, doc="Absolute value; real also of a complex number.")
 copysign = elementwise("copysign(a, b)", lambda a, b, y: (sign(a) * copysign(1, b), 0), zero_safe=True,
                        kinks="derivative 0 at a = 0, and 0 in b", doc="The magnitude of a with the sign bit of b.")

@@ -6,8 +6,8 @@ lose every digit at x = 20), no overflow on the way to a finite result. `zero_sa
 infinite or NaN where the value is not. Read next: `comparisons.py` (choices, rounding, bits), `linear.py`, `rules.py`.
 """
 
-from .comparisons import equal, greater_equal, isinf, less, logical_and, logical_or, where
-from .table import elementwise
+from .comparisons import absolute, equal, greater_equal, isinf, less, logical_and, logical_or, where
+from .table import elementwise, is_complex
 
 ARITHMETIC = ("i32", "i64", "f32", "f64")
 LN2, LN10, PI = 0.6931471805599453, 2.302585092994046, 3.141592653589793
@@ -87,11 +87,21 @@ logaddexp2 = elementwise("tj_logaddexp2(a, b)", _logaddexp_partials(exp2), kinks
 
 sin = elementwise("sin(x)", lambda x, y: cos(x), vector="sin", doc="Sine; x in radians.")
 cos = elementwise("cos(x)", lambda x, y: -sin(x), vector="cos", doc="Cosine; x in radians.")
-tan = elementwise("tan(x)", lambda x, y: 1 + square(y), vector="tan", doc="Tangent; x in radians.")
-arcsin = elementwise("asin(x)", lambda x, y: 1 / sqrt((1 - x) * (1 + x)), vector="asin", zero_safe=True, domain="unit", doc="Inverse sine.")
-arccos = elementwise("acos(x)", lambda x, y: -1 / sqrt((1 - x) * (1 + x)), vector="acos", zero_safe=True, domain="unit",
+tan = elementwise("tan(x)", lambda x, y: _squared_sech(1j * x) if is_complex(x) else 1 + square(y), vector="tan",
+                  doc="Tangent; x in radians.")
+
+
+def _arcsin_partial(x, sign=1):
+    if is_complex(x):  # two roots, and differences that keep the sign of a zero: each side of a branch cut has its own derivative
+        return sign / (sqrt(-(x - 1)) * sqrt(x - (-1)))
+    return sign / sqrt((1 - x) * (1 + x))
+
+
+arcsin = elementwise("asin(x)", lambda x, y: _arcsin_partial(x), vector="asin", zero_safe=True, domain="unit", doc="Inverse sine.")
+arccos = elementwise("acos(x)", lambda x, y: _arcsin_partial(x, -1), vector="acos", zero_safe=True, domain="unit",
                      doc="Inverse cosine.")
-arctan = elementwise("atan(x)", lambda x, y: 1 / (1 + square(x)), vector="atan", doc="Inverse tangent.")
+arctan = elementwise("atan(x)", lambda x, y: 1 / (x - 1j) / (x + 1j) if is_complex(x) else 1 / (1 + square(x)), vector="atan",
+                     doc="Inverse tangent.")
 
 
 def _arctan2_partials(a, b, y):
@@ -116,7 +126,7 @@ def _sinc_partial(x, y):
     series = SINC_SERIES[0]
     for term in SINC_SERIES[1:]:
         series = series * t2 + term
-    near = less(t2, 1)
+    near = less(absolute(t2) if is_complex(t2) else t2, 1)
     return where(near, -PI * (PI * x) * series, (cos(PI * x) - y) / where(near, 1, x))
 
 
@@ -124,11 +134,20 @@ sinc = elementwise("tj_sinc(x)", _sinc_partial, doc="sin(pi*x) / (pi*x), and 1 a
 
 # --- hyperbolic functions ------------------------------------------------------------------------------------------
 
+
+def _squared_sech(x):
+    """1 / cosh(x)**2 of a complex x. Of x and -x the one with the real part above 0 is taken, whose exponential does not overflow."""
+    t = exp(-2 * where(less(x, 0), -x, x))
+    return 4 * t / square(1 + t)
+
+
 sinh = elementwise("sinh(x)", lambda x, y: cosh(x), vector="sinh", doc="Hyperbolic sine.")
 cosh = elementwise("cosh(x)", lambda x, y: sinh(x), vector="cosh", doc="Hyperbolic cosine.")
-tanh = elementwise("tanh(x)", lambda x, y: square(1 / cosh(x)), vector="tanh", doc="Hyperbolic tangent.")
-arcsinh = elementwise("asinh(x)", lambda x, y: 1 / hypot(1, x), vector="asinh", doc="Inverse hyperbolic sine.")
-arccosh = elementwise("acosh(x)", lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)), vector="acosh", zero_safe=True, domain="above_one",
-                      doc="Inverse hyperbolic cosine.")
+tanh = elementwise("tanh(x)", lambda x, y: _squared_sech(x) if is_complex(x) else square(1 / cosh(x)), vector="tanh",
+                   doc="Hyperbolic tangent.")
+arcsinh = elementwise("asinh(x)", lambda x, y: 1 / (sqrt(1 + 1j * x) * sqrt(1 - 1j * x)) if is_complex(x) else 1 / hypot(1, x),
+                      vector="asinh", doc="Inverse hyperbolic sine.")
+arccosh = elementwise("acosh(x)", lambda x, y: 1 / (sqrt(x - 1) * sqrt(x - (-1) if is_complex(x) else x + 1)),
+                      vector="acosh", zero_safe=True, domain="above_one", doc="Inverse hyperbolic cosine.")
 arctanh = elementwise("atanh(x)", lambda x, y: 1 / ((1 - x) * (1 + x)), vector="atanh", zero_safe=True, domain="unit",
                       doc="Inverse hyperbolic tangent.")

@@ -5,7 +5,7 @@ A basic index `idx` is a tuple with one item per axis of the operand: an int (th
 
 import builtins
 
-from .table import OPS, Type, linear
+from .table import OPS, REAL_OF, Type, linear
 
 
 def _normalise(axis, ndim):
@@ -233,7 +233,22 @@ matmul = linear(
 NUMPY_NAMES = {"bool": "bool_", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8", "u16": "uint16",
                "u32": "uint32", "u64": "uint64", "f16": "float16", "f32": "float32", "f64": "float64", "c64": "complex64", "c128": "complex128"}
 
+
+
+def _cast(np, x, dtype):
+    x = np.asarray(x)
+    if dtype not in REAL_OF and dtype != "bool":
+        x = x.real  # a view; astype would warn that imaginary parts are lost
+    return x.astype(getattr(np, NUMPY_NAMES[dtype]))
+
+
+def _cast_transpose(ct, x, dtype):
+    if ct.dtype in REAL_OF and x.dtype not in REAL_OF:
+        ct = OPS["real"](ct)
+    return (OPS["cast"](ct, dtype=x.dtype),)
+
+
 cast = linear(
-    lambda np, x, dtype: np.asarray(x).astype(getattr(np, NUMPY_NAMES[dtype])),
-    lambda ct, x, dtype: (OPS["cast"](ct, dtype=x.dtype),),
-    params=("dtype",), result=lambda types, dtype: Type(dtype, types[0].shape), doc="Converted to dtype, as astype does.")
+    _cast, _cast_transpose,
+    params=("dtype",), result=lambda types, dtype: Type(dtype, types[0].shape),
+    doc="Converted to dtype, as astype does; of a complex number that becomes real, the real part.")

@@ -18,6 +18,7 @@ Type.__doc__ = "The type of a value: dtype is one of DTYPES (text), shape a tupl
 
 DTYPES = ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64", "c64", "c128")
 FLOATS = frozenset(("f16", "f32", "f64", "c64", "c128"))  # what a tangent can have
+REAL_OF = {"c64": "f32", "c128": "f64"}  # complex dtype -> that of its parts
 
 
 class Op:
@@ -166,6 +167,12 @@ def linear(evaluate, transpose=None, *, params=(), arity=1, kind="linear", **fie
 def rule(evaluate, *, params=(), arity=1, **fields):
     """A row whose jvp and vjp are both stated (or neither: not differentiable)."""
     return Op("rule", evaluate=evaluate, params=tuple(params), arity=arity, **fields)
+
+
+def is_complex(x):
+    """Whether an operand of a rule (an Expr, or a number) is complex."""
+    dtype = getattr(x, "dtype", None)
+    return dtype in REAL_OF if type(dtype) is str else getattr(dtype, "kind", "") == "c"
 
 
 def broadcast_shape(shapes):

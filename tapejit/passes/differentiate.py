@@ -7,15 +7,10 @@ cotangents. Zero is represented by absence: no record is ever made for a tangent
 
 from __future__ import annotations
 
-import os
-
-from ..errors import UnsupportedError
-from ..ops import FLOATS, OPS, ROWS
+from ..ops import FLOATS, OPS, REAL_OF, ROWS
 from ..ops.linear import sum_to, zeros
 from ..ops.table import Expr
 from .templates import template_pull
-
-COMPLEX = frozenset(("c64", "c128"))
 
 
 def active_records(tape, sources, start=0):
@@ -33,14 +28,6 @@ def active_records(tape, sources, start=0):
                     active[k] = 1
                     break
     return active
-
-
-def refuse_complex(tape, k):
-    """Raise: the rows' rules are those of real functions."""
-    where = tape.line_of(k)
-    raise UnsupportedError(
-        (f"at {os.path.basename(where[0])}:{where[1]}, " if where else "") + f"{ROWS[tape.op[k]].name} gives a complex value that depends on a differentiated "
-        "argument; derivatives through complex numbers are not available: compute with real and imaginary parts as separate real arrays")
 
 
 def reverse(builder, seeds, sources, start=0):
@@ -62,8 +49,6 @@ def reverse(builder, seeds, sources, start=0):
         if kind[code] == "special":
             continue
         builder.line = tape.line[k]
-        if tape.types[tape.type[k]].dtype in COMPLEX:
-            refuse_complex(tape, k)
         if kind[code] == "elementwise" and pull(code, k, tape.operands_of(k), ct, cotangent):
             continue
         _PULL[kind[code]](builder, ROWS[code], k, Expr(builder, ct), active, cotangent)
@@ -99,6 +84,8 @@ def scaled(ct, partial, row):
         return ct if partial == 1 else -ct if partial == -1 else partial * ct
     if partial.dtype == "bool":  # a selection: exactly zero where it is false, whatever ct is there
         return OPS["where"](partial, ct, 0)
+    if ct.dtype != partial.dtype:  # the result is real, the operand complex: the partial is the gradient (`ops/complexes.py`)
+        ct = OPS["cast"](ct, dtype=partial.dtype)
     if row.zero_safe:
         return OPS["zero_mul"](ct, partial)
     return ct * partial
@@ -150,8 +137,6 @@ def forward(builder, tangents, results, start=0):
         if not any(o in dots for o in operands):
             continue
         builder.line = tape.line[k]
-        if tape.types[tape.type[k]].dtype in COMPLEX:
-            refuse_complex(tape, k)
         dot = _PUSH[row.kind](builder, row, k, operands, dots)
         if dot is not None:
             dots[k] = dot
@@ -168,7 +153,9 @@ def _push_elementwise(builder, row, k, operands, dots):
             term = scaled(dots[o], partial, row)
             if term is not None:
                 total = term if total is None else total + term
-    shape = builder.type_of(k).shape
+    dtype, shape = builder.type_of(k)
+    if total is not None and total.dtype in REAL_OF and dtype not in REAL_OF:
+        total = OPS["real"](total)
     if total is not None and total.shape != shape:
         total = OPS["broadcast"](total, shape=shape)
     return total

@@ -6,7 +6,7 @@ before it appends a record; because the differentiate pass builds with the same 
 
 import math
 
-from ..ops import OPS
+from ..ops import OPS, REAL_OF
 from ..ops.linear import index_shape
 from ..ops.table import broadcast_shape
 
@@ -62,7 +62,7 @@ def _multiply(builder, operands, params):
     for this, other in (operands, operands[::-1]):
         if _maybe_constant(builder, this):
             value = builder.uniform_value(this)
-            if value is not None and builder.type_of(this).dtype != "bool":
+            if value is not None and value.dtype.kind not in "bc":  # (a product with 1 + 0j is none: 0 times infinity is in it)
                 if value == 1:
                     return stretched(builder, other, operands)
                 if value == -1:
@@ -87,6 +87,10 @@ def _divide(builder, operands, params):
     return None
 
 
+def _is_minus_zero(value):
+    return value == 0 and math.copysign(1, value) < 0
+
+
 @_identity("subtract")
 def _subtract(builder, operands, params):
     a, b = operands
@@ -94,7 +98,7 @@ def _subtract(builder, operands, params):
         return _emit(builder, "add", (a, _operands(builder, b)[0]))
     if _maybe_constant(builder, b):
         value = builder.uniform_value(b)
-        if value is not None and value == 0 and not math.copysign(1, value) < 0:
+        if value is not None and value == 0 and not _is_minus_zero(value.real) and not _is_minus_zero(value.imag):
             return stretched(builder, a, operands)
     return None
 
@@ -110,7 +114,7 @@ def _add(builder, operands, params):
     for this, other in ((a, b), (b, a)):
         if _maybe_constant(builder, this):
             value = builder.uniform_value(this)
-            if value is not None and value == 0 and (value.dtype.kind in "iu" or math.copysign(1, value) < 0):
+            if value is not None and value == 0 and (value.dtype.kind in "iu" or value.dtype.kind == "f" and _is_minus_zero(value)):
                 return stretched(builder, other, operands)  # x + (-0.0) is x; x + 0.0 is not, for x = -0.0
     return None
 
@@ -135,7 +139,7 @@ def _zero_mul(builder, operands, params):
             return _emit(builder, "multiply", operands)
     if _maybe_constant(builder, partial):
         value = builder.uniform_value(partial)
-        if value is not None and math.isfinite(value):
+        if value is not None and math.isfinite(abs(value)):
             return _emit(builder, "multiply", operands)
     return None
 
@@ -172,6 +176,48 @@ def _where(builder, operands, params):
 @_identity("cast")
 def _cast(builder, operands, params):
     return operands[0] if builder.type_of(operands[0]).dtype == params[0] else None
+
+
+# --- complex numbers and their parts -----------------------------------------------------------------------------------
+
+
+@_identity("conjugate")
+def _conjugate(builder, operands, params):
+    return _operands(builder, operands[0])[0] if _op_name(builder, operands[0]) == "conjugate" else None
+
+
+def _part(place):
+    def identity(builder, operands, params):
+        (x,) = operands
+        name = _op_name(builder, x)
+        if name == "complex":
+            return _operands(builder, x)[place]
+        if name == "cast":
+            (base,) = _operands(builder, x)
+            dtype, shape = builder.type_of(base)
+            if dtype not in REAL_OF:
+                part = REAL_OF[builder.type_of(x).dtype]
+                if place == 0:
+                    return _emit(builder, "cast", (base,), part)
+                zero = builder.number(0, part)
+                return _emit(builder, "broadcast", (zero,), shape) if shape else zero
+        if name == "conjugate" and place == 0:
+            return _emit(builder, "real", _operands(builder, x))
+        return None
+
+    return identity
+
+
+_identity("real")(_part(0))
+_identity("imag")(_part(1))
+
+
+@_identity("complex")
+def _complex(builder, operands, params):
+    a, b = operands
+    if _op_name(builder, a) == "real" and _op_name(builder, b) == "imag" and _operands(builder, a) == _operands(builder, b):
+        return _operands(builder, a)[0]
+    return None
 
 
 # --- movement of data ----------------------------------------------------------------------------------------------

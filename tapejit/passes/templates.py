@@ -7,7 +7,7 @@ or a double negation gives the identities something to say, the rule itself is r
 
 from __future__ import annotations
 
-from ..ops import OPS, ROWS, Type
+from ..ops import OPS, REAL_OF, ROWS, Type
 from ..ops.table import Expr
 from ..tape import Builder
 from ..tape.tape import CONSTANT, INPUT
@@ -28,6 +28,9 @@ class Template:
     __slots__ = ("given", "steps", "contributions", "fits")
 
     def __init__(self, row, dtype, mask, scaled):
+        self.fits = dtype not in REAL_OF  # a step's constant is a real number
+        if not self.fits:
+            return
         builder = Builder(rewrite=REWRITE)
         scalar = Type(dtype, ())
         exprs = [Expr(builder, builder.input(scalar, str(k))) for k in range(row.arity + 2)]
@@ -47,7 +50,6 @@ class Template:
                 needed.update(tape.operands_of(k))
         self.given = len(exprs)
         self.steps = []
-        self.fits = True
         place_of = {k: k for k in range(self.given)}
         for k, row_, operands, type_, params in tape.records():
             if row_.code != INPUT and k in needed:

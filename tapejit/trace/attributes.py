@@ -15,7 +15,7 @@ from ..ops import OPS
 from .assemble import assemble
 from .decisions import extracted
 from .elementwise import PYTHON, apply_op
-from .tracer import LOWERINGS, Tracer, array, members, window
+from .tracer import LOWERINGS, Tracer, array, concrete, members, window
 
 # --- attributes ------------------------------------------------------------------------------------------------------
 
@@ -47,16 +47,21 @@ def _real(x):
 
 
 def _set_real(x, value):
-    if np.iscomplexobj(x.value):
-        raise UnsupportedError(
-            f"at {x._trace.here()}, the real part of a traced complex array is assigned: build the array from both parts")
-    x[...] = value
+    if not isinstance(x.value, np.ndarray):
+        x.value.real = value  # the error for numbers
+    _real(x)[...] = value
 
 
 def _imag(x):
     if np.iscomplexobj(x.value):
         return LOWERINGS[np.imag](x)
     return x.value.imag.copy() if isinstance(x.value, np.ndarray) else x.value.imag
+
+
+def _set_imag(x, value):
+    if not isinstance(x.value, np.ndarray) or not np.iscomplexobj(x.value):
+        x.value.imag = concrete(value)  # NumPy's error
+    _imag(x)[...] = value
 
 
 def _base(x):
@@ -136,6 +141,8 @@ def _copy(x, order="C"):
 
 
 def _conjugate(x):
+    if type(x.value) is complex:
+        return apply_op(OPS["conjugate"], (x,), {})
     return np.conjugate(x) if np.iscomplexobj(x.value) else x
 
 
@@ -234,7 +241,7 @@ members({
     **{name: Method(name, function) for name, function in BY_HAND.items()},
     **{name: _plain(name, f"As of the concrete value: {name}.") for name in OF_THE_VALUE},
     "shape": property(lambda x: x.value.shape, _set_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "real": property(_real, _set_real), "imag": property(_imag), "base": property(_base),
+    "real": property(_real, _set_real), "imag": property(_imag, _set_imag), "base": property(_base),
     "flat": property(Flat, lambda x, value: Flat(x).__setitem__(slice(None), value)),
     "ctypes": property(_no_address), "data": property(_no_address),
     "__copy__": _copy, "__deepcopy__": lambda x, memo: _copy(x), "__reduce_ex__": _no_pickle,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..ops import OPS, Type
+from ..ops import OPS, REAL_OF, Type
 from ..tape import HostFunction
 from ..tape.types import NAME_OF_DTYPE
 from .recorder import innermost
@@ -18,6 +18,7 @@ from .tracer import Step, Tracer, concrete, traced, window
 PYTHON = (bool, int, float, complex)  # types that are weak in NumPy's promotion (but for bool)
 _NAME_OF_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
 ALIASES = {np.float_power: "power", np.fabs: "absolute", np.conjugate: "positive", np.degrees: "rad2deg", np.radians: "deg2rad"}  # on reals
+OF_COMPLEX = {np.conjugate: "conjugate", np.sign: "complex_sign"}  # on complex numbers
 _loops = {}
 
 
@@ -56,8 +57,8 @@ def row_of(ufunc, loop):
     """The table's row for a ufunc whose loop runs in the dtypes `loop`, or None."""
     if loop[0] == "bool" and ufunc is np.add:
         return OPS["logical_or"]
-    if loop[0] in ("c64", "c128") and ufunc is np.conjugate:
-        return OPS.get("conjugate")
+    if loop[0] in REAL_OF and ufunc in OF_COMPLEX:
+        return OPS[OF_COMPLEX[ufunc]]
     return _rows.get(ufunc)
 
 
@@ -96,6 +97,8 @@ def python_loop(ufunc, values, result):
         name = _NAME_OF_PYTHON[type(result)]
         if name == "bool":
             name = max(map(_NAME_OF_PYTHON.get, kinds), key=("bool", "i64", "f64", "c128").index)
+        elif complex in kinds:  # abs
+            name = "c128"
         loop = _loops[key] = Loop(ufunc, kinds, (name,) * len(kinds) + (_NAME_OF_PYTHON[type(result)],))
     return loop
 
@@ -166,7 +169,7 @@ def apply_op(op, operands, params):
     return traced(trace, result, trace.emit(op, ids, tuple([params[name] for name in op.params]), Type(name_of(result), np.shape(result))))
 
 
-VIEWS = frozenset(("index", "reshape", "transpose", "broadcast"))
+VIEWS = frozenset(("index", "reshape", "transpose", "broadcast", "real", "imag"))
 
 
 def _operand_dtypes(op, operands, values, result):
@@ -175,8 +178,8 @@ def _operand_dtypes(op, operands, values, result):
         return [name_of(values[0]), "i64"] + [name_of(values[0])] * (len(values) - 2)
     if op.name == "where":
         return ["bool"] + [name_of(result)] * 2
-    if len(values) == 1:
-        return [None]
+    if len(values) == 1 or op.name == "complex":
+        return [None] * len(values)
     if op.kind in ("linear", "multilinear"):
         return [name_of(result)] * len(values)
     ufunc = getattr(np, op.numpy or op.name, None)

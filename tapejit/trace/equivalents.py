@@ -56,7 +56,7 @@ def stand_in(original, call):
             return repr(original)
 
     members = {"__doc__": original.__doc__, "__module__": original.__module__}
-    if issubclass(original, (float, np.generic)):
+    if issubclass(original, (float, complex, np.generic)):
         members["dtype"] = np.dtype(original)
     return equivalent(original)(Stand(original.__name__, (original,), members))
 

@@ -2,7 +2,7 @@
 
 A write through a view changes the concrete memory in place, as NumPy does, and makes a new version of the storage on the
 tape: `put_back` undoes the steps of the view one by one (index -> index_set, reshape -> reshape, transpose -> transpose,
-take -> take_set) up to the base. Readers notice the new version by number and derive their id again (`Tracer.id`).
+take -> take_set, a real part -> complex) up to the base. Readers notice the new version by number and derive their id again (`Tracer.id`).
 The caller's own arrays are never written: `own` first replaces the concrete storage, and every view of it, by a copy.
 """
 
@@ -19,6 +19,7 @@ from .recorder import innermost
 from .tracer import Tracer, concrete, derive
 
 RESHAPE, TRANSPOSE, INDEX, INDEX_SET, TAKE = (OPS[name] for name in ("reshape", "transpose", "index", "index_set", "take"))
+REAL, IMAG = OPS["real"], OPS["imag"]
 
 
 def update(operate, ufunc, x, other, frame, record_with=None):
@@ -111,6 +112,9 @@ def put_back(trace, base, how, id):
         elif step.row is TAKE:
             index, id = _distinct(trace, step, id)
             id = trace.emit(OPS["take_set"], (derive(trace, base, how[:k]), index, id), step.params)
+        elif step.row is REAL or step.row is IMAG:
+            other = trace.emit(IMAG if step.row is REAL else REAL, (derive(trace, base, how[:k]),))
+            id = trace.emit(OPS["complex"], (id, other) if step.row is REAL else (other, id))
         else:
             raise UnsupportedError(
                 f"at {trace.here()}, an array is written through a view made by {step.row.name}: write into the array itself")

@@ -160,6 +160,33 @@ def test_a_seeded_run_gives_a_row_for_each_seed(hosts):
         np.testing.assert_array_equal(out0, 2 * x)
 
 
+def last_by_host(buffer):
+    """Segment 0: arena = 2 x. Segment 1: a host call alone, out = arena * seed; the instruction says that it writes to `buffer`."""
+    def write(assembler):
+        double(assembler, 1, 0)
+        assembler.end()
+        assembler.host(0, buffer)
+        assembler.end()
+
+    call = HostCall(np.multiply, [View(0, 0, "f64", (4,)), View(2, 0, "f64", (4,))], View(3, 0, "f64", (4,)))
+    return assemble(write, [F, F], [F], arena_bytes=64, hosts=[call])
+
+
+def test_what_a_host_call_writes_has_a_row_for_each_seed_and_is_checked_for_overlap():
+    program, x, jacobian = last_by_host(3), np.arange(1, 5.0), np.empty((4, 4))
+    assert program.late_outputs == (True,)
+    program.run_seeded([x, None], [jacobian], 1, 4)
+    np.testing.assert_array_equal(jacobian, np.diag(2 * x))
+    with pytest.raises(ShadowOverlapError, match="output 0 shares memory with input"):
+        program.run([x, np.ones(4)], [x])
+
+
+@pytest.mark.parametrize("buffer, reason", [(2, "a buffer that is only read"), (4, "there is no such buffer")])
+def test_a_host_call_that_writes_elsewhere_is_refused(buffer, reason):
+    with pytest.raises(ProgramError, match=reason):
+        last_by_host(buffer)
+
+
 def test_a_seeded_run_checks_the_length_of_all_rows():
     with pytest.raises(ShadowShapeError, match="output 1 has 32 bytes"):
         linear_program().run_seeded([np.ones(4), None], [np.empty(4), np.empty(4)], 1, 4)

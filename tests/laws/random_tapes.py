@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from laws.samples import CASES, ELEMENTWISE, STRUCTURAL, domains, draw
+from laws.samples import CASES, COMPLEX_ONLY, ELEMENTWISE, STRUCTURAL, domains, draw
 from tapejit.ops import OPS
 from tapejit.ops.table import Type, broadcast_shape
 from tapejit.tape import Builder, HostFunction, Literal
@@ -102,10 +102,11 @@ class RandomTape:
             return
         parts, params = pick(rng, CASES[row.name])
         operands = []
+        dtype = "c128" if row.name in COMPLEX_ONLY else "f64"
         for part in parts:
             if isinstance(part, tuple):
-                id = self.some(lambda type: type == Type("f64", part))
-                operands.append(self.builder.constant(rng.uniform(-2, 2, part)) if id is None else id)
+                id = self.some(lambda type: type == Type(dtype, part))
+                operands.append(self.builder.constant(draw(rng, "real", part, dtype)) if id is None else id)
             else:
                 operands.append(self.builder.constant(part))
         self.values.append(self.builder.emit(row, tuple(operands), tuple(params[name] for name in row.params)))

@@ -7,7 +7,8 @@ elementwise. `TRUTH` gives each smooth row as an mpmath function, from outside t
 import mpmath
 import numpy as np
 
-from tapejit.ops import OPS, ROWS
+from tapejit.ops import FLOATS, OPS, REAL_OF, ROWS
+from tapejit.ops.complexes import COMPLEX_OF
 from tapejit.passes.markers import MARKERS
 from tapejit.passes import forward, reverse
 from tapejit.tape import Builder, interpret, type_of
@@ -15,6 +16,8 @@ from tapejit.tape.types import DTYPE_OF_NAME
 
 ELEMENTWISE = [row for row in ROWS if row.kind == "elementwise"]
 SMOOTH = [row for row in ELEMENTWISE if row.partials is not None]
+COMPLEX_ONLY = {"real", "imag", "conjugate", "complex_sign", "fft", "ifft", "irfft"}  # rows whose operands are complex
+REAL_ONLY = {"complex", "rfft"}  # rows that make complex values of real ones
 
 _SPREAD = {"real": (-3.0, 3.0), "nonzero": (0.2, 3.0), "positive": (0.1, 4.0), "above_minus_one": (-0.9, 3.0), "above_one": (1.1, 4.0),
            "unit": (-0.95, 0.95), "bits": (-9, 9)}
@@ -27,7 +30,10 @@ def domains(row):
 
 
 def draw(rng, domain, shape, dtype="f64"):
-    """Samples of a domain: well inside it, away from kinks and ties."""
+    """Samples of a domain: well inside it, away from kinks, ties and branch cuts."""
+    if dtype in REAL_OF and domain != "bool":
+        parts = draw(rng, domain, shape, REAL_OF[dtype]), draw(rng, "nonzero", shape, REAL_OF[dtype])
+        return np.asarray(parts[0] + 1j * parts[1]).astype(DTYPE_OF_NAME[dtype])
     if domain == "bool" or dtype == "bool":
         return np.asarray(rng.random(shape) < 0.5)
     low, high = _SPREAD[domain]
@@ -80,7 +86,8 @@ CASES = {
     "sum": [(((3, 4),), {"axes": (1,)}), (((3, 4),), {"axes": (0, 1)}), (((2, 3, 4),), {"axes": (0, 2)}), (((0, 3),), {"axes": (0,)})],
     "cumsum": [(((4, 3),), {"axis": 0}), (((2, 5),), {"axis": 1}), (((0,),), {"axis": 0})],
     "matmul": [(((2, 3), (3, 4)), {}), (((5, 2, 3), (5, 3, 2)), {}), (((1, 1), (1, 1)), {}), (((2, 0), (0, 3)), {})],
-    "cast": [(((3,),), {"dtype": "f32"}), (((3,),), {"dtype": "i64"}), (((3,),), {"dtype": "f64"}), (((3,),), {"dtype": "bool"})],
+    "cast": [(((3,),), {"dtype": "f32"}), (((3,),), {"dtype": "i64"}), (((3,),), {"dtype": "f64"}), (((3,),), {"dtype": "bool"}),
+             (((3,),), {"dtype": "c128"})],
     "max": [(((3, 4),), {"axes": (1,)}), (((3, 4),), {"axes": (0, 1)})],
     "min": [(((3, 4),), {"axes": (0,)}), (((2, 3, 2),), {"axes": (0, 2)})],
     "prod": [(((3, 4),), {"axes": (1,)}), (((2, 3, 2),), {"axes": (0, 2)}), (((0, 2),), {"axes": (0,)}),
@@ -92,16 +99,38 @@ CASES = {
     "all": [((_I([[True, False], [True, True]]),), {"axes": (1,)})],
     "argmax": [(((3, 4),), {"axis": 1})],
     "argmin": [(((3, 4),), {"axis": 0})],
+    "real": [(((2, 3),), {}), (((),), {}), (((0,),), {})],
+    "imag": [(((2, 3),), {}), (((),), {}), (((0,),), {})],
+    "conjugate": [(((2, 3),), {}), (((),), {})],
+    "complex": [(((2, 3), (2, 3)), {}), (((), ()), {}), (((0,), (0,)), {})],
+    "complex_sign": [(((2, 3),), {}), (((),), {})],
+    "fft": [(((6,),), {"axis": 0, "norm": "backward"}), (((5, 2),), {"axis": 0, "norm": "ortho"}),
+            (((2, 3),), {"axis": 1, "norm": "forward"}), (((0, 3),), {"axis": 1, "norm": "backward"})],
+    "ifft": [(((6,),), {"axis": 0, "norm": "backward"}), (((5, 2),), {"axis": 0, "norm": "ortho"}),
+             (((2, 3),), {"axis": 1, "norm": "forward"})],
+    "rfft": [(((6,),), {"axis": 0, "norm": "backward"}), (((5, 2),), {"axis": 0, "norm": "ortho"}),
+             (((2, 7),), {"axis": 1, "norm": "forward"}),
+             (((1, 2),), {"axis": 0, "norm": "backward"}), (((2, 1),), {"axis": 0, "norm": "forward"})],
+    "irfft": [(((4,),), {"n": 6, "axis": 0, "norm": "backward"}), (((4, 2),), {"n": 7, "axis": 0, "norm": "ortho"}),
+              (((2, 3),), {"n": 5, "axis": 1, "norm": "forward"}), (((2, 1),), {"n": 1, "axis": 1, "norm": "backward"}),
+              (((2,),), {"n": 2, "axis": 0, "norm": "forward"})],
     "argsort": [(((3, 5),), {"axis": 1}), ((_I([2.0, 1.0, 2.0, 1.0]),), {"axis": 0})],
 }
 STRUCTURAL = [row for row in ROWS if row.kind not in ("elementwise", "special") and row.code not in MARKERS]
 
 
 def cases(row, rng, dtype="f64"):
-    """(operands, params) for each case of a row that is not elementwise; floats have the dtype asked for."""
+    """(operands, params) for each case of a row that is not elementwise; floats have the dtype asked for, or the complex one as wide.
+    None where the row does not take it."""
+    if row.name in COMPLEX_ONLY:
+        dtype = COMPLEX_OF.get(dtype, dtype)
+    if row.name in COMPLEX_ONLY and dtype not in REAL_OF or row.name in REAL_ONLY and dtype not in COMPLEX_OF:
+        return
+    along = 1j if dtype in REAL_OF else 0
     for parts, params in CASES[row.name]:
-        operands = [rng.uniform(-2.0, 2.0, part) if isinstance(part, tuple) else part for part in parts]
-        yield [x.astype(DTYPE_OF_NAME[dtype]) if np.asarray(x).dtype.kind == "f" else x for x in map(np.asarray, operands)], params
+        operands = [rng.uniform(-2.0, 2.0, part) + along * rng.uniform(-2.0, 2.0, part) if isinstance(part, tuple) else part
+                    for part in parts]
+        yield [x.astype(DTYPE_OF_NAME[dtype]) if is_float(x) else x for x in map(np.asarray, operands)], params
 
 
 # --- tapes of one row, and their derivatives -----------------------------------------------------------------------------
@@ -117,14 +146,14 @@ def tape_of(row, operands, params=(), outputs=None):
 
 
 def is_float(x):
-    return np.asarray(x).dtype.kind == "f"
+    return np.asarray(x).dtype.kind in "fc"
 
 
 def jvp_of(builder):
     """Append the tangent of the output; the tangents of the floating inputs become further inputs. Outputs: value, tangent."""
     tape = builder.tape
     (y,) = tape.outputs
-    dots = {id: builder.input(builder.type_of(id), None) for id in list(tape.inputs) if builder.type_of(id).dtype[0] == "f"}
+    dots = {id: builder.input(builder.type_of(id), None) for id in list(tape.inputs) if builder.type_of(id).dtype in FLOATS}
     tangent = forward(builder, dots, [y])[0]
     tape.outputs = [y] if tangent is None else [y, tangent]
     return tape
@@ -137,7 +166,7 @@ def vjp_of(builder):
     """
     tape = builder.tape
     (y,) = tape.outputs
-    sources = [id for id in tape.inputs if builder.type_of(id).dtype[0] == "f"]
+    sources = [id for id in tape.inputs if builder.type_of(id).dtype in FLOATS]
     seed = builder.input(builder.type_of(y), None)
     bars = reverse(builder, {y: seed}, sources)
     tape.outputs = [y] + [-1 if bar is None else bar for bar in bars]
@@ -164,7 +193,7 @@ def hessian_vector(row, operands, dots, bar, params=()):
     """The tangents of the cotangents of the floating operands (forward over reverse), with the output's cotangent fixed."""
     builder = tape_of(row, operands, params)
     tape = vjp_of(builder)
-    sources = [id for id in tape.inputs[:len(operands)] if builder.type_of(id).dtype[0] == "f"]
+    sources = [id for id in tape.inputs[:len(operands)] if builder.type_of(id).dtype in FLOATS]
     bars = tape.outputs[1:]
     tangents = {id: builder.input(builder.type_of(id), None) for id in sources}
     moved = forward(builder, tangents, [id if id >= 0 else tape.outputs[0] for id in bars])

@@ -4,7 +4,8 @@ forward mode, and both hold again for the derivative of the derivative. Zero-dim
 import numpy as np
 import pytest
 
-from laws.samples import CASES, SMOOTH, STRUCTURAL, cases, domains, draw, hessian_vector, is_float, jvp, tape_of, vjp
+from laws.samples import (CASES, COMPLEX_ONLY, REAL_ONLY, SMOOTH, STRUCTURAL, cases, domains, draw, hessian_vector, is_float, jvp,
+                          tape_of, vjp)
 from tapejit.ops import OPS
 from tapejit.passes import reverse
 from tapejit.tape import Builder, interpret, type_of
@@ -39,7 +40,12 @@ def value(row, operands, params):
 
 
 def directions(rng, operands):
-    return [np.asarray(rng.standard_normal(x.shape)).astype(x.dtype) for x in operands if is_float(x)]
+    return [like(x, rng) for x in operands if is_float(x)]
+
+
+def like(x, rng):
+    """A random array with the shape and dtype of x."""
+    return np.asarray(rng.standard_normal(x.shape) + (1j * rng.standard_normal(x.shape) if np.iscomplexobj(x) else 0)).astype(x.dtype)
 
 
 def moved(operands, dots, step):
@@ -71,69 +77,82 @@ def float_result(row, operands, params):
 
 
 ALL = [row.name for row in SMOOTH] + DIFFERENTIABLE
+# On complex numbers: what NumPy has complex loops for (of sign, the row complex_sign), and the rows that are not elementwise.
+OF_COMPLEX = [row.name for row in SMOOTH if row.name in ("where", "share", "zero_mul", "sinc")
+              or "D" in "".join(getattr(getattr(np, row.name, None), "types", ())) and row.name != "sign"]
+OF_COMPLEX += [name for name in DIFFERENTIABLE if name not in REAL_ONLY | COMPLEX_ONLY]
+BOTH = pytest.mark.parametrize("name, dtype", [(name, "f64") for name in ALL] + [(name, "c128") for name in OF_COMPLEX])
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_forward_mode_agrees_with_differences(name, rng):
+def loses_digits(name, params):
+    return name == "cast" and params["dtype"] == "f32"
+
+
+@BOTH
+def test_forward_mode_agrees_with_differences(name, dtype, rng):
     """The tangent of a row is the limit of differences of its value, in every operand shape."""
     row = OPS[name]
-    for operands, params in samples(name, rng):
+    for operands, params in samples(name, rng, dtype):
         if not float_result(row, operands, params):
             continue
         dots = directions(rng, operands)
-        if name == "cast" and params["dtype"] == "f32":
-            assert_close(jvp(row, operands, dots, params), dots[0].astype(np.float32), 0)
+        if loses_digits(name, params):
+            assert_close(jvp(row, operands, dots, params), dots[0].real.astype(np.float32), 0)
             continue
         (expected,) = along(lambda at: [value(row, at, params)], operands, dots)
         assert_close(jvp(row, operands, dots, params), expected, 3e-9)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_reverse_mode_is_the_transpose_of_forward_mode(name, rng):
-    """<w, J v> == <J' w, v> to 12 digits, and cotangents have the shapes and dtypes of their operands."""
+@BOTH
+def test_reverse_mode_is_the_transpose_of_forward_mode(name, dtype, rng):
+    """<w, J v> == <J' w, v> to 12 digits (real parts of sums, nothing conjugated); cotangents have their operands' shapes and dtypes."""
     row = OPS[name]
-    for operands, params in samples(name, rng):
+    for operands, params in samples(name, rng, dtype):
         y = value(row, operands, params)
-        if not is_float(y) or name == "cast" and params["dtype"] == "f32":
+        if not is_float(y) or loses_digits(name, params):
             continue
-        dots, w = directions(rng, operands), rng.standard_normal(y.shape)
+        dots, w = directions(rng, operands), like(y, rng)
         tangent, bars = jvp(row, operands, dots, params), vjp(row, operands, w, params)
         assert [(b.shape, b.dtype) for b in bars] == [(v.shape, v.dtype) for v in dots]
-        left, right = np.sum(w * tangent), sum(np.sum(b * v) for b, v in zip(bars, dots))
+        left, right = np.sum(w * tangent).real, sum(np.sum(b * v).real for b, v in zip(bars, dots))
         size = np.sum(np.abs(w * tangent)) + sum(np.sum(np.abs(b * v)) for b, v in zip(bars, dots))
         assert abs(left - right) <= 1e-12 * max(size, 1.0)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_second_order_agrees_with_differences_of_first_order(name, rng):
+@BOTH
+def test_second_order_agrees_with_differences_of_first_order(name, dtype, rng):
     """Forward over reverse is the derivative of the reverse mode, so that derivatives compose."""
     row = OPS[name]
-    for operands, params in samples(name, rng):
+    for operands, params in samples(name, rng, dtype):
         y = value(row, operands, params)
-        if not is_float(y) or name == "cast" and params["dtype"] == "f32":
+        if not is_float(y) or loses_digits(name, params):
             continue
-        dots, w = directions(rng, operands), rng.standard_normal(y.shape)
+        dots, w = directions(rng, operands), like(y, rng)
         expected = along(lambda at: vjp(row, at, w, params), operands, dots)
         for found, truth in zip(hessian_vector(row, operands, dots, w, params), expected, strict=True):
             assert_close(found, truth, 1e-7)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_single_precision_follows_double_precision(name, rng):
-    """In float32, values, tangents and cotangents are float32, and agree with those of float64 to single precision."""
+@pytest.mark.parametrize("name, dtype", [(name, "f32") for name in ALL] + [(name, "c64") for name in OF_COMPLEX])
+def test_single_precision_follows_double_precision(name, dtype, rng):
+    """In float32 and complex64, values, tangents and cotangents are too, and agree with those in double precision."""
     row = OPS[name]
-    for operands, params in samples(name, rng, "f32"):
+    for operands, params in samples(name, rng, dtype):
         if name == "cast" or not float_result(row, operands, params):
             continue
-        wide = [x.astype(np.float64) if is_float(x) else x for x in operands]
+        wide = [doubled(x) if is_float(x) else x for x in operands]
         dots = directions(rng, operands)
         y, tangent = value(row, operands, params), jvp(row, operands, dots, params)
-        w = rng.standard_normal(y.shape).astype(np.float32)
+        w = like(y, rng)
         bars = vjp(row, operands, w, params)
-        assert {y.dtype, tangent.dtype, *(b.dtype for b in bars)} == {np.dtype(np.float32)}
-        assert_close(tangent, jvp(row, wide, [v.astype(np.float64) for v in dots], params), 2e-5)
-        for found, truth in zip(bars, vjp(row, wide, w.astype(np.float64), params), strict=True):
+        assert {y.dtype, tangent.dtype, *(b.dtype for b in bars)} <= {np.dtype(np.float32), np.dtype(np.complex64)}
+        assert_close(tangent, jvp(row, wide, [doubled(v) for v in dots], params), 2e-5)
+        for found, truth in zip(bars, vjp(row, wide, doubled(w), params), strict=True):
             assert_close(found, truth, 2e-5)
+
+
+def doubled(x):
+    return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64)
 
 
 def test_every_structural_row_has_a_case():

@@ -9,7 +9,7 @@ import numpy as np
 from ...ops import OPS
 from ..decisions import noticed_text
 from ..tracer import Tracer, lowering
-from .common import asarray, cast, concrete, deliver, masked, refuse
+from .common import asarray, cast, concrete, deliver, masked
 from .reductions import reduced, sum_
 from .selection import truth
 
@@ -66,21 +66,23 @@ def array_equiv(a1, a2):
 
 @lowering(np.isreal)
 def isreal(x):
-    return np.imag(x) == 0
+    return np.imag(asarray(x)) == 0
 
 
 @lowering(np.iscomplex)
 def iscomplex(x):
-    return np.imag(x) != 0
+    return np.imag(asarray(x)) != 0
 
 
 @lowering(np.isposinf)
 def isposinf(x, out=None):
+    np.isposinf(np.empty(0, asarray(x).dtype))  # NumPy's errors
     return deliver(asarray(x) == np.inf, out)
 
 
 @lowering(np.isneginf)
 def isneginf(x, out=None):
+    np.isneginf(np.empty(0, asarray(x).dtype))  # NumPy's errors
     return deliver(asarray(x) == -np.inf, out)
 
 
@@ -91,6 +93,8 @@ def _round(a, decimals=0, out=None):
     a = asarray(a)
     if a.dtype.kind in "iu" and decimals >= 0:
         return deliver(a.copy("K"), out)
+    if a.dtype.kind == "c":
+        return deliver(OPS["complex"](_round(a.real, decimals), _round(a.imag, decimals)), out)
     scale = 10.0 ** abs(decimals)
     if a.dtype.kind == "f":
         scale = a.dtype.type(scale)
@@ -106,41 +110,13 @@ def fix(x, out=None):
     return deliver(np.trunc(x), out)
 
 
-# --- the parts of a number -------------------------------------------------------------------------------------------
-
-
-@lowering(np.real)
-def real(val):
-    return _real_only(val, np.real)
-
-
-@lowering(np.imag)
-def imag(val):
-    return np.zeros(np.shape(val), _real_only(val, np.imag).dtype)[()]
-
-
-@lowering(np.real_if_close)
-def real_if_close(a, tol=100):
-    return _real_only(a, np.real_if_close)
-
-
-def _real_only(x, function):
-    x = asarray(x)
-    if x.dtype.kind == "c":
-        refuse(x, f"np.{function.__name__} of a traced complex array is not differentiated: trace its real and imaginary parts apart")
-    return x
-
-
-@lowering(np.angle)
-def angle(z, deg=False):
-    radians = np.arctan2(imag(z), real(z))
-    return radians * (180 / np.pi) if deg else radians
+# --- a function whose partial is a series near 0 ---------------------------------------------------------------------
 
 
 @lowering(np.sinc)
 def sinc(x):
     x = asarray(x)
-    return OPS["sinc"](x if x.dtype.kind == "f" else cast(x, np.float64))
+    return OPS["sinc"](x if x.dtype.kind in "fc" else cast(x, np.float64))
 
 
 # --- questions about shapes and types: no tracer is left in the answer -----------------------------------------------

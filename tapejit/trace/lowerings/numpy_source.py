@@ -18,7 +18,7 @@ _globals = {}  # name of a NumPy module -> the globals of its copies
 
 def numpy_source(function):
     """A copy of the Python function behind a NumPy function, in which values may be tracers."""
-    return _copy(function._implementation)
+    return copy_of(function._implementation)
 
 
 def replaces(*originals):
@@ -61,7 +61,8 @@ def _dispatchers():
     return {f._implementation: f for f in hooked if isinstance(f._implementation, types.BuiltinFunctionType)}
 
 
-def _copy(function):
+def copy_of(function):
+    """The copy of a Python function of NumPy."""
     copy = _copies.get(function)
     if copy is None:
         name = function.__globals__["__name__"]
@@ -76,7 +77,7 @@ def _translated(value):
     if isinstance(value, types.ModuleType) and value.__name__.split(".")[0] == "numpy":
         return _Module(value)
     if isinstance(value, types.FunctionType) and (value.__module__ or "").split(".")[0] == "numpy":
-        return _copy(value)
+        return copy_of(value)
     try:
         return REPLACED.get(value) or _dispatchers().get(value, value)
     except TypeError:  # not hashable: data, not a function

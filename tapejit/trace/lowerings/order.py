@@ -227,6 +227,8 @@ lowering(np.nanpercentile)(_nan_quantile(np.nanpercentile, 100))
 
 @lowering(np.nanmedian)
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    if asarray(a).dtype.kind == "c":
+        refuse(a, "np.nanmedian of a traced complex array is not traced: use np.median of the elements that are numbers")
     return nanquantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
 
 

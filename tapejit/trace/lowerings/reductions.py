@@ -70,12 +70,13 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
         if ddof != 0:
             raise ValueError("ddof and correction can't be provided simultaneously.")
         ddof = correction
-    dtype = mean_dtype(a, dtype)
+    is_complex, dtype = a.dtype.kind == "c", mean_dtype(a, dtype)
     a = masked(a, where, 0)  # what is masked may be NaN, which times a zero cotangent would still be NaN
     if not given(mean):
         mean = mean_(a, axis=axis, dtype=dtype, keepdims=True, where=where)
-    deviation = cast(a - mean, dtype)
-    square = deviation * deviation if dtype.kind == "f" else np.real(deviation * np.conj(deviation))
+    deviation = a - mean if is_complex else cast(a - mean, dtype)
+    square = deviation.real * deviation.real + deviation.imag * deviation.imag if is_complex else deviation * deviation
+    dtype = square.dtype if dtype.kind == "c" else dtype
     total = sum_(square, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     left = count(a, axis, keepdims, where) - ddof
     return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out, "unsafe")
@@ -213,11 +214,11 @@ def _nan_extremum(lowered, worst):
     """The extremum of the numbers; NaN where there are none."""
     def result(a, axis=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
         a = asarray(a)
-        if a.dtype.kind != "f":
+        if a.dtype.kind not in "fc":
             return lowered(a, axis, out, keepdims, initial, where)
         nan = np.isnan(a)
         y = lowered(np.where(nan, a.dtype.type(worst), a), axis, None, keepdims, initial, where)
-        return deliver(np.where(np.all(nan, axis=axis, keepdims=keepdims, where=where), a.dtype.type(np.nan), y), out)
+        return deliver(np.where(np.all(nan, axis=axis, keepdims=keepdims, where=where), a.dtype.type(np.nan), y)[()], out)
     return result
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ...ops import OPS, ROWS
 from ..recorder import innermost
 from ..tracer import Tracer, concrete, lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, refuse, static, weak
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
 
@@ -107,9 +107,16 @@ def clip(a, a_min=NO_VALUE, a_max=NO_VALUE, out=None, *, min=NO_VALUE, max=NO_VA
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = asarray(x)
     if x.dtype.kind == "c":
-        refuse(x, "np.nan_to_num of a traced complex array: apply it to the real and imaginary parts before they are joined")
+        if not copy:
+            for part in (x.real, x.imag):
+                nan_to_num(part, False, nan, posinf, neginf)
+            return x
+        return OPS["complex"](*(nan_to_num(part, True, nan, posinf, neginf) for part in (x.real, x.imag)))
     if x.dtype.kind != "f":
         return x
+    for value in (nan, posinf, neginf):
+        if value is not None:
+            np.copyto(np.empty((), x.dtype), concrete(asarray(value)), where=False)  # NumPy's errors
     limits = np.finfo(x.dtype)
     y = np.where(np.isnan(x), cast(asarray(nan), x.dtype), x)
     y = np.where(x == np.inf, cast(asarray(limits.max if posinf is None else posinf), x.dtype), y)
@@ -222,6 +229,8 @@ def extract(condition, arr):
 def bincount(x, /, weights=None, minlength=0):
     x = asarray(x)
     np.bincount(concrete(x)[:0], None, static(minlength))  # NumPy's errors
+    if weights is not None and (type(weights) is Tracer or not isinstance(weights, (list, tuple))):
+        np.bincount(np.zeros(1, int), np.zeros(1, asarray(weights).dtype))
     if x.size and np.min(x) < 0:
         raise ValueError("'list' argument must have no negative elements")
     count = max(int(np.max(x)) + 1 if x.size else 0, static(minlength))

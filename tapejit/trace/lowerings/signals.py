@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...ops import OPS
-from ..tracer import lowering
+from ..tracer import concrete, lowering
 from .common import asarray, cast, filled, host, stand_in
 from .numpy_source import numpy_source
 from .selection import take
@@ -39,7 +39,10 @@ def correlate(a, v, mode="valid"):
 @lowering(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
     """The line of the interval that x falls into; constant outside."""
-    x, xp, fp = asarray(x, np.float64), asarray(xp, np.float64), asarray(fp)
+    x, xp, fp = asarray(x), asarray(xp), asarray(fp)
+    if period is None:
+        np.interp(np.empty(0, x.dtype) if x.ndim else concrete(x), np.empty(1, xp.dtype), np.empty(1, fp.dtype))  # NumPy's errors
+    x, xp = cast(x, np.float64), cast(xp, np.float64)
     fp = cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if period is not None:
         if period == 0:
