@@ -175,7 +175,7 @@ class Specializer:
                     result = self._verified(entry, leaves, tree, traced, extra)
                 else:
                     result = entry.run(leaves, extra)
-            except GuardMissed:
+            except (GuardMissed, np.linalg.LinAlgError):  # LAPACK failed: a fresh run raises that at the user's line, or goes on as the function does
                 continue
             with self.lock:
                 if place:

@@ -36,11 +36,12 @@ class Op:
     jvp, vjp     'rule' kind: (dots, operands, y, **params) -> y_dot or None; (ct, operands, y, **params) -> tuple
     c, vector    elementwise: the C expression of the value in `x` or `a, b, c`; the name of a libmvec function
     zero_safe    partials may be infinite or NaN: a zero cotangent (or tangent) stays zero whatever the partial
+    raises       LinAlgError depends on the values: a record is kept even where nothing reads it, for code that catches the error
     domain       where the laws draw their samples: one name, or one per operand
     """
 
     __slots__ = ("name", "code", "kind", "arity", "params", "evaluate", "result", "partials", "transpose", "accumulate",
-                 "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy")
+                 "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy", "raises")
 
     def __init__(self, kind, **fields):
         self.kind = kind

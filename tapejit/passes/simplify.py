@@ -118,8 +118,11 @@ def _translate(builder, tape, k, code, mapped):
     return builder.emit(ROWS[code], mapped, params, tape.type_of(k))
 
 
+KEPT = frozenset([GUARD, *(row.code for row in ROWS if row.raises)])
+
+
 def live_records(tape, guards=True):
-    """A bytearray: 1 for each record that an output or (unless told otherwise) a guard needs, and for every input."""
+    """A bytearray: 1 for each record that an output or (unless told otherwise) a guard or a record that can raise needs, and for every input."""
     op, first, operands = tape.op, tape.first, tape.operands
     live = bytearray(len(op))
     for id in tape.outputs:
@@ -127,7 +130,7 @@ def live_records(tape, guards=True):
     for id in tape.inputs:
         live[id] = 1
     for k in range(len(op) - 1, -1, -1):
-        if live[k] or (guards and op[k] == GUARD):
+        if live[k] or (guards and op[k] in KEPT):
             live[k] = 1
             for o in operands[first[k]:first[k + 1]]:
                 live[o] = 1
@@ -135,7 +138,7 @@ def live_records(tape, guards=True):
 
 
 def remove_dead(tape):
-    """The tape without the records that neither an output nor a guard needs."""
+    """The tape without the records that neither an output nor a guard nor a record that can raise needs."""
     return _compact(tape, live_records(tape))
 
 

@@ -85,7 +85,7 @@ def _check_operands(tape, k, row, operands):
 
 
 def _check_dtypes(row, types):
-    """All operands share one dtype, except those whose domain says `bool` or `index`."""
+    """All operands share one dtype, except those whose domain says `bool`, `index` or `any`."""
     domain = row.domain if isinstance(row.domain, tuple) else (row.domain,) * len(types)
     shared = None
     for place, type in enumerate(types):
@@ -94,7 +94,7 @@ def _check_dtypes(row, types):
             _expect(type.dtype == "bool", f"expected a bool as operand {place}, found {type.dtype}")
         elif kind == "index":
             _expect(type.dtype == "i64", f"expected i64 indices as operand {place}, found {type.dtype}")
-        else:
+        elif kind != "any":
             shared = shared or type.dtype
             _expect(type.dtype == shared, f"expected operands of one dtype, found {' and '.join(t.dtype for t in types)}")
 

@@ -7,6 +7,7 @@ elementwise. `TRUTH` gives each smooth row as an mpmath function, from outside t
 import mpmath
 import numpy as np
 
+from laws.matrices import LINALG_CASES
 from tapejit.ops import FLOATS, OPS, REAL_OF, ROWS
 from tapejit.ops.complexes import COMPLEX_OF
 from tapejit.passes.markers import MARKERS
@@ -68,7 +69,7 @@ def edge_operands(row, dtype):
     return [np.ascontiguousarray(grid.reshape(-1)) for grid in np.meshgrid(*parts, indexing="ij")]
 
 
-# --- rows that are not elementwise: operands as (shape or array), and parameters ----------------------------------------
+# --- rows that are not elementwise: operands as (shape, array or function of rng), and parameters -----------------------
 
 _I = np.array
 CASES = {
@@ -115,8 +116,14 @@ CASES = {
               (((2, 3),), {"n": 5, "axis": 1, "norm": "forward"}), (((2, 1),), {"n": 1, "axis": 1, "norm": "backward"}),
               (((2,),), {"n": 2, "axis": 0, "norm": "forward"})],
     "argsort": [(((3, 5),), {"axis": 1}), ((_I([2.0, 1.0, 2.0, 1.0]),), {"axis": 0})],
+    **LINALG_CASES,
 }
 STRUCTURAL = [row for row in ROWS if row.kind not in ("elementwise", "special") and row.code not in MARKERS]
+
+
+def takes(row, dtype):
+    """Whether a row takes operands of a dtype: those of linear algebra take floating ones alone."""
+    return row.dtypes is None or dtype in row.dtypes
 
 
 def cases(row, rng, dtype="f64"):
@@ -126,11 +133,18 @@ def cases(row, rng, dtype="f64"):
         dtype = COMPLEX_OF.get(dtype, dtype)
     if row.name in COMPLEX_ONLY and dtype not in REAL_OF or row.name in REAL_ONLY and dtype not in COMPLEX_OF:
         return
+    if row.name in LINALG_CASES and dtype in REAL_OF:  # complex matrices: tests/trace/test_lowerings_linalg_complex.py
+        return
     along = 1j if dtype in REAL_OF else 0
     for parts, params in CASES[row.name]:
-        operands = [rng.uniform(-2.0, 2.0, part) + along * rng.uniform(-2.0, 2.0, part) if isinstance(part, tuple) else part
-                    for part in parts]
-        yield [x.astype(DTYPE_OF_NAME[dtype]) if is_float(x) else x for x in map(np.asarray, operands)], params
+        operands = []
+        for part in parts:
+            if isinstance(part, tuple):
+                x = rng.uniform(-2.0, 2.0, part) + along * rng.uniform(-2.0, 2.0, part)
+            else:
+                x = np.asarray(part(rng, operands) if callable(part) else part)
+            operands.append(np.asarray(x).astype(DTYPE_OF_NAME[dtype]) if is_float(x) else np.asarray(x))
+        yield operands, params
 
 
 # --- tapes of one row, and their derivatives -----------------------------------------------------------------------------

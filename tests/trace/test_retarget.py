@@ -287,7 +287,7 @@ def test_copies_have_the_same_code():
 
 def test_library_functions_are_not_copied():
     reads = Reads()
-    for function in (np.linspace, np.linalg.solve, functools.wraps, sorted, len, tj.grad):
+    for function in (np.linspace, np.base_repr, functools.wraps, sorted, len, tj.grad):
         assert retarget(function, reads) in (function, getattr(tj.numpy, function.__name__, None))
 
 
@@ -394,7 +394,7 @@ def test_math_keeps_python_floats_weak():
 
 
 def test_the_numpy_namespace():
-    assert tj.numpy.sin == np.sin and tj.numpy.pi == np.pi and tj.numpy.linalg.solve is np.linalg.solve
+    assert tj.numpy.sin == np.sin and tj.numpy.pi == np.pi and tj.numpy.linalg.LinAlgError is np.linalg.LinAlgError
     assert type(tj.numpy.zeros(2)) is np.ndarray
     with pytest.raises(AttributeError, match="nowhere"):
         tj.numpy.nowhere

@@ -6,10 +6,24 @@ from that. Adding one is writing its formula in the file of its family; `common.
 functions; `covered` counts what is there.
 """
 
-from . import complexes, creation, fft, joining, linalg, nondifferentiable, order, products, reductions, selection, shapes, signals
+from . import (
+    complexes,
+    creation,
+    decompositions,
+    fft,
+    joining,
+    linalg,
+    nondifferentiable,
+    order,
+    products,
+    reductions,
+    selection,
+    shapes,
+    signals,
+)
 from .coverage import covered
 from .creation import CREATION
 from .sequences import STAND_INS  # last: stands in for what the others have registered
 
-__all__ = ["CREATION", "STAND_INS", "complexes", "covered", "creation", "fft", "joining", "linalg", "nondifferentiable", "order",
-           "products", "reductions", "selection", "shapes", "signals"]
+__all__ = ["CREATION", "STAND_INS", "complexes", "covered", "creation", "decompositions", "fft", "joining", "linalg", "nondifferentiable",
+           "order", "products", "reductions", "selection", "shapes", "signals"]
