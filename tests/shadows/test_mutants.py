@@ -118,7 +118,7 @@ def python_mutants():
         ("Active of an array", shadows,
          "if isinstance(leaves[j], np.ndarray) or (type(leaves[j]) is Tracer and isinstance(leaves[j].value, np.ndarray)):", "if False:",
          AUTODIFF + "test_an_activity_that_does_not_fit_is_refused"),
-        ("Duplicated of a number", shadows, "if _is_floating(leaves[j]) and not _is_array(leaves[j]) and isinstance(activity, Duplicated):",
+        ("Duplicated of a number", shadows, "if is_floating(leaves[j]) and not _is_array(leaves[j]) and isinstance(activity, Duplicated):",
          "if False:",
          AUTODIFF + "test_an_activity_that_does_not_fit_is_refused"),
         ("width", shadows, "elif width != shadows.width:", "elif False:", CHECKS + "test_widths_are_equal[lengths]"),
