@@ -7,6 +7,7 @@
 #ifndef TJ_MATH_H
 #define TJ_MATH_H
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -104,6 +105,12 @@ TJ_INTEGERS(int64_t, i64, 64)
     }                                                                                                                           \
     static inline type tj_deg2rad_##suffix(type x) { return x * (type)(3.14159265358979323846 / 180); }                         \
     static inline type tj_rad2deg_##suffix(type x) { return x * (type)(180 / 3.14159265358979323846); }                         \
+    static inline type tj_log_expit_##suffix(type x) { return x < 0 ? x - log1p(exp(x)) : -log1p(exp(-x)); }                    \
+    static inline type tj_logit_##suffix(type x)                                                                                \
+    {                                                                                                                           \
+        type s = 2 * (x - (type)0.5);                                                                                           \
+        return x < (type)0.3 || x > (type)0.65 ? log(x / (1 - x)) : log1p(s) - log1p(-s);                                       \
+    }                                                                                                                           \
     static inline type tj_sinc_##suffix(type x)                                                                                 \
     {                                                                                                                           \
         type t = (type)3.14159265358979323846 * (x == 0 ? (type)1e-20 : x);                                                     \
@@ -112,6 +119,76 @@ TJ_INTEGERS(int64_t, i64, 64)
 
 TJ_FLOATS(float, f32)
 TJ_FLOATS(double, f64)
+
+/* --- functions of scipy.special, as SciPy computes them: floats in double precision ----------------------------------- */
+
+#define TJ_IN_DOUBLES1(name)                                                                                                    \
+    static inline float tj_##name##_f32(float x) { return (float)tj_##name##_f64((double)x); }
+#define TJ_IN_DOUBLES2(name)                                                                                                    \
+    static inline float tj_##name##_f32(float a, float b) { return (float)tj_##name##_f64((double)a, (double)b); }
+
+static inline double tj_ndtr_f64(double x)
+{
+    double t = x * 0.70710678118654752440, y = 0.5 * erfc(fabs(t));
+    return fabs(t) < 1 ? 0.5 + 0.5 * erf(t) : x > 0 ? 1 - y : y;
+}
+
+static inline double tj_gamma_f64(double x) { return tgamma(x); }
+
+static inline double tj_gammaln_f64(double x)
+{
+    int sign;
+    return x == -INFINITY ? x : fabs(x) < DBL_MIN ? INFINITY : lgamma_r(x, &sign); /* lgamma would write a global */
+}
+
+static inline double tj_xlogy_f64(double a, double b) { return a == 0 && b == b ? 0 : a * log(b); }
+static inline double tj_xlog1py_f64(double a, double b) { return a == 0 && b == b ? 0 : a * log1p(b); }
+static inline double tj_entr_f64(double x) { return x > 0 ? -x * log(x) : x == 0 ? 0 : x < 0 ? -INFINITY : x; }
+
+static inline double tj_log_ratio_f64(double a, double b)
+{
+    double ratio = a / b;
+    if (ratio > 0.5 && ratio < 2)
+        return log1p((a - b) / b);
+    return ratio > DBL_MIN && ratio < INFINITY ? log(ratio) : log(a) - log(b);
+}
+
+static inline double tj_rel_entr_f64(double a, double b)
+{
+    if (a != a || b != b)
+        return a + b;
+    return a > 0 && b > 0 ? a * tj_log_ratio_f64(a, b) : a == 0 && b >= 0 ? 0 : INFINITY;
+}
+
+static inline double tj_kl_div_f64(double a, double b)
+{
+    if (a != a || b != b)
+        return a + b;
+    return a > 0 && b > 0 ? a * log(a / b) - a + b : a == 0 && b >= 0 ? b : INFINITY;
+}
+
+static inline double tj_power_less_one(double l, double b) /* (exp(b * l) - 1) / b */
+{
+    double t = b * l;
+    if (fabs(b) < 1e-19 || (fabs(l) < 1e-289 && fabs(b) < 1e273))
+        return l;
+    return t < 709.78 ? expm1(t) / b : copysign(exp(t - log(fabs(b))), b) - 1 / b;
+}
+
+static inline double tj_boxcox_f64(double a, double b) { return tj_power_less_one(log(a), b); }
+static inline double tj_boxcox1p_f64(double a, double b) { return tj_power_less_one(log1p(a), b); }
+
+TJ_IN_DOUBLES1(ndtr)
+TJ_IN_DOUBLES1(gamma)
+TJ_IN_DOUBLES1(gammaln)
+TJ_IN_DOUBLES1(entr)
+TJ_IN_DOUBLES2(xlogy)
+TJ_IN_DOUBLES2(xlog1py)
+TJ_IN_DOUBLES2(log_ratio)
+TJ_IN_DOUBLES2(rel_entr)
+TJ_IN_DOUBLES2(kl_div)
+TJ_IN_DOUBLES2(boxcox)
+TJ_IN_DOUBLES2(boxcox1p)
 
 static inline int tj_invert_bool(int x) { return !x; }
 
@@ -134,5 +211,18 @@ static inline int tj_invert_bool(int x) { return !x; }
 #define tj_deg2rad(x) TJ_FLOAT(tj_deg2rad, x)(x)
 #define tj_rad2deg(x) TJ_FLOAT(tj_rad2deg, x)(x)
 #define tj_sinc(x) TJ_FLOAT(tj_sinc, x)(x)
+#define tj_ndtr(x) TJ_FLOAT(tj_ndtr, x)(x)
+#define tj_log_expit(x) TJ_FLOAT(tj_log_expit, x)(x)
+#define tj_logit(x) TJ_FLOAT(tj_logit, x)(x)
+#define tj_entr(x) TJ_FLOAT(tj_entr, x)(x)
+#define tj_gamma(x) TJ_FLOAT(tj_gamma, x)(x)
+#define tj_gammaln(x) TJ_FLOAT(tj_gammaln, x)(x)
+#define tj_xlogy(a, b) TJ_FLOAT(tj_xlogy, a)(a, b)
+#define tj_xlog1py(a, b) TJ_FLOAT(tj_xlog1py, a)(a, b)
+#define tj_log_ratio(a, b) TJ_FLOAT(tj_log_ratio, a)(a, b)
+#define tj_rel_entr(a, b) TJ_FLOAT(tj_rel_entr, a)(a, b)
+#define tj_kl_div(a, b) TJ_FLOAT(tj_kl_div, a)(a, b)
+#define tj_boxcox(a, b) TJ_FLOAT(tj_boxcox, a)(a, b)
+#define tj_boxcox1p(a, b) TJ_FLOAT(tj_boxcox1p, a)(a, b)
 
 #endif

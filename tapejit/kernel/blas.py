@@ -1,7 +1,8 @@
 """Where BLAS comes from: the functions that SciPy exports to C, when it is installed.
 
 `functions` holds their addresses for the kernel by name, 0 without SciPy; `available` says which. Without BLAS the encoder leaves large
-matrix products to NumPy (host calls). SciPy itself is not used, and nothing of it is imported but this table.
+matrix products to NumPy (host calls). Both are looked up when the first large product is encoded, because importing SciPy takes longer
+than importing tapejit; `known` is what has been found by then.
 """
 
 import ctypes
@@ -21,5 +22,16 @@ def _addresses():
     return {name: pointer_of(table[name], name_of(table[name])) for name in NAMES}
 
 
-functions = _addresses()
-available = all(functions.values())
+def known():
+    """`functions`, or zeros while no program has asked for them: then no program has a product that is large enough for BLAS."""
+    return globals().get("functions") or dict.fromkeys(NAMES, 0)
+
+
+def __getattr__(name):
+    if name == "functions":
+        globals()[name] = _addresses()
+    elif name == "available":
+        globals()[name] = all(__getattr__("functions").values())
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]

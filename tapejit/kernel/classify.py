@@ -25,7 +25,7 @@ UPDATES = {"index_set": "store", "index_add": "add", "take_set": "set", "take_ad
 
 
 def instruction(row, operand, result):
-    """The name of the elementwise instruction of a record, None when the kernel has none."""
+    """The name of the elementwise instruction of a record, None when the kernel has none: then the record is a host call of its row."""
     name = f"cast_{result.dtype}" if row.name == "cast" else row.name
     return None if opcode(name, operand.dtype) is None else name
 

@@ -138,7 +138,7 @@ class Program:
             "words": keep[0], "n_words": len(words), "constants": keep[1], "constant_bytes": len(self.constants),
             "arena_bytes": arena_bytes, "segments": keep[2], "n_segments": len(self.segments), "buffers": keep[3],
             "n_buffers": len(self.buffers), "n_guards": len(self.guards), "n_hosts": len(self.hosts), "simd": simd,
-            **blas.functions})
+            **blas.known()})
         error = ffi.new("tj_error *")
         c = lib.tj_program_load(source, error)
         if c == ffi.NULL:

@@ -12,6 +12,7 @@ from .classify import IDENTITY, UPDATES
 from .rows import NATIVE
 from .views import indexed, reshaped, row_major, stretched, transposed, unsqueeze
 
+BLAS_MATMUL = 1 << 10  # multiplications from which the kernel calls BLAS (SMALL in csrc/matmul.c)
 NUMPY_MATMUL = 1 << 18  # multiplications from which NumPy's matmul wins over the kernel's, where the kernel has no BLAS
 
 # --- views -----------------------------------------------------------------------------------------------------------
@@ -237,8 +238,9 @@ def step(s, k):
     name, operands = ROWS[facts.op[k]].name, facts.operands_of(k)
     if name == "take" and facts.dtype[facts.type[operands[1]]] != "i64":
         return host(s, k)
-    if name == "matmul" and not blas.available and facts.dtype[facts.type[k]] in ("f32", "f64") and products(s, k) > NUMPY_MATMUL:
-        return host(s, k)
+    if name == "matmul" and facts.dtype[facts.type[k]] in ("f32", "f64") and products(s, k) > BLAS_MATMUL:
+        if not blas.available and products(s, k) > NUMPY_MATMUL:
+            return host(s, k)
     places = [s.where(o) if name == "matmul" else s.contiguous(o)[0] for o in operands]
     _append(s, name, k, operands, places)
     if name == "take":

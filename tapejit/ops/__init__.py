@@ -1,13 +1,18 @@
 """The op table: every operation that a tape can hold, each stated once. See `table.py` for what a row says."""
 
 from . import (
+    bessel,
     comparisons,
     complexes,
     custom,
     decompositions,
     elementwise,
+    error_functions,
     factors,
     fft,
+    gamma_functions,
+    hypergeometric,
+    incomplete,
     linalg,
     linear,
     matrix_functions,
@@ -16,7 +21,9 @@ from . import (
 )
 from .table import DTYPES, FLOATS, OPS, REAL_OF, ROWS, Expr, Op, Type, broadcast_shape, register
 
-for _module in (special, comparisons, elementwise, linear, rules, custom, complexes, fft, linalg, factors, decompositions, matrix_functions):
+MODULES = (special, comparisons, elementwise, linear, rules, custom, complexes, fft, linalg, factors, decompositions, matrix_functions,
+           error_functions, gamma_functions, incomplete, bessel, hypergeometric)
+for _module in MODULES:
     register(vars(_module))
 
 __all__ = ["DTYPES", "FLOATS", "OPS", "REAL_OF", "ROWS", "Expr", "Op", "Type", "broadcast_shape", "register"]

@@ -29,19 +29,22 @@ class Op:
     evaluate     function (np, *values, **params) -> value: the reference semantics
     result       function (types, **params) -> Type
     params       names of the static parameters, in the order in which a record stores them
-    partials     elementwise: function (*operands, y) -> one partial, or a tuple with None for a flat operand
+    partials     elementwise: function (*operands, y) -> one partial, or a tuple with None for a flat operand. A partial that is itself
+                 a function (of nothing) is called only where that operand is differentiated: it may be costly, or refuse
     transpose    linear kinds: function (ct, *operands, **params) -> tuple of cotangents (None: not differentiable)
     accumulate   instead of transpose, for an operand 0 that is read in part: function (acc, ct, *other operands, **params) ->
                  acc with the cotangent added into that part (the first one is added into zeros)
     jvp, vjp     'rule' kind: (dots, operands, y, **params) -> y_dot or None; (ct, operands, y, **params) -> tuple
-    c, vector    elementwise: the C expression of the value in `x` or `a, b, c`; the name of a libmvec function
+    c, vector    elementwise: the C expression of the value in `x` or `a, b, c` (None: a host call of `evaluate`); the name of a
+                 libmvec function
+    scipy        the name of the function of scipy.special that the row is
     zero_safe    partials may be infinite or NaN: a zero cotangent (or tangent) stays zero whatever the partial
     raises       LinAlgError depends on the values: a record is kept even where nothing reads it, for code that catches the error
     domain       where the laws draw their samples: one name, or one per operand
     """
 
     __slots__ = ("name", "code", "kind", "arity", "params", "evaluate", "result", "partials", "transpose", "accumulate",
-                 "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy", "raises")
+                 "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy", "raises", "scipy")
 
     def __init__(self, kind, **fields):
         self.kind = kind
@@ -142,16 +145,22 @@ def _op_by_name(name):
     return OPS[name]
 
 
-def elementwise(c, partials=None, **fields):
+def elementwise(c=None, partials=None, *, arity=None, **fields):
     """A row computed element by element; operands broadcast as in NumPy, outside the rules.
 
     `c` is a C expression in `x` (one operand), `a`, `b` (two) or `a`, `b`, `c` (three), written with <tgmath.h> names,
-    so that one text serves float and double.
+    so that one text serves float and double. Without it the kernel calls `evaluate`, and `arity` is stated where there
+    are no partials to count the operands of.
     """
-    names = set(re.findall(r"\b[abcx]\b", c))
-    if not names or ("x" in names and names != {"x"}):
-        raise TypeError(f"op table: expected operands x, or a, b, c, in the C text {c!r}")
-    arity = 1 if names == {"x"} else {"a": 1, "b": 2, "c": 3}[max(names)]
+    if c is not None:
+        names = set(re.findall(r"\b[abcx]\b", c))
+        if not names or ("x" in names and names != {"x"}):
+            raise TypeError(f"op table: expected operands x, or a, b, c, in the C text {c!r}")
+        arity = 1 if names == {"x"} else {"a": 1, "b": 2, "c": 3}[max(names)]
+    elif arity is None:
+        if partials is None:
+            raise TypeError("op table: a row without a C text and without partials states its arity")
+        arity = len(inspect.signature(partials).parameters) - 1
     if partials is not None and len(inspect.signature(partials).parameters) != arity + 1:
         raise TypeError(f"op table: the partials of {c!r} take {arity} operands and y")
     result = fields.pop("result", None)

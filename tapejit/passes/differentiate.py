@@ -77,8 +77,10 @@ def _pull_elementwise(builder, row, k, ct, active, cotangent):
 
 
 def scaled(ct, partial, row):
-    """partial * ct; None when it is zero. Zero-safe where the row's partials can be infinite or NaN."""
+    """partial * ct (a partial may be a function that gives it); None when it is zero. Zero-safe where the partials may be infinite or NaN."""
     if type(partial) is not Expr:
+        if callable(partial):
+            return scaled(ct, partial(), row)
         if partial == 0:
             return None
         return ct if partial == 1 else -ct if partial == -1 else partial * ct

@@ -6,6 +6,8 @@ Python numbers take the loop's dtype. Also here: `apply_op`, by which lowerings 
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from ..errors import UnsupportedError
@@ -48,6 +50,8 @@ class Loop:
 
     def __init__(self, ufunc, kinds, names):
         self.row = row_of(ufunc, names)
+        if self.row is not None and self.row.scipy is not None:
+            names = (names[-1],) * len(names)  # an integer order, say: the row takes all operands in one dtype
         self.names = names[:len(kinds)]
         self.casts = tuple(None if NAME_OF_DTYPE.get(kind, kind) == name else name for kind, name in zip(kinds, names))
         self.result = names[-1]
@@ -59,7 +63,18 @@ def row_of(ufunc, loop):
         return OPS["logical_or"]
     if loop[0] in REAL_OF and ufunc in OF_COMPLEX:
         return OPS[OF_COMPLEX[ufunc]]
-    return _rows.get(ufunc)
+    if ufunc not in _rows:
+        _rows[ufunc] = _special_row(ufunc)
+    return _rows[ufunc]
+
+
+def _special_row(ufunc):
+    """The row of a ufunc of scipy.special, which must have been imported for the ufunc to be at hand; None for any other."""
+    special = sys.modules.get("scipy.special")
+    name = ufunc.__name__
+    if special is None or getattr(special, name, None) is not ufunc:
+        return None
+    return next((row for row in OPS.values() if row.scipy == name), None) or _rows.get(getattr(np, name, None))
 
 
 def kind_of(value):

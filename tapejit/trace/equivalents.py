@@ -16,6 +16,7 @@ import random
 
 import numpy as np
 
+from ..ops import OPS
 from .chance import IMPURE
 from .decisions import extracted
 from .lowerings.sequences import STAND_INS
@@ -150,7 +151,7 @@ def total(iterable, /, start=0):
 _NUMPY_OF_MATH = {name: name for name in (
     "sin cos tan sinh cosh tanh exp exp2 expm1 log2 log10 log1p sqrt cbrt degrees radians fabs fmod copysign").split()}
 _NUMPY_OF_MATH |= {name: "arc" + name[1:] for name in "acos acosh asin asinh atan atanh atan2".split()} | {"pow": "power"}
-_TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign".split())  # finite for all finite numbers
+_TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign erf erfc".split())  # finite for all finite numbers
 
 
 def _checked(original, arguments, function):
@@ -188,6 +189,10 @@ for _name, _numpy_name in _NUMPY_OF_MATH.items():
         equivalent(getattr(math, _name))(_from_math(getattr(math, _name), getattr(np, _numpy_name)))
 
 
+for _name, _row in {"erf": "erf", "erfc": "erfc", "gamma": "gamma_function", "lgamma": "gammaln"}.items():
+    equivalent(getattr(math, _name))(_from_math(getattr(math, _name), OPS[_row]))
+
+
 def _named(original):
     """A function of math that has no derivative here: the error names it."""
     def call(*args):
@@ -196,7 +201,7 @@ def _named(original):
     return call
 
 
-for _name in "erf erfc gamma lgamma ldexp frexp modf remainder nextafter ulp fma".split():
+for _name in "ldexp frexp modf remainder nextafter ulp fma".split():
     if hasattr(math, _name):
         equivalent(getattr(math, _name))(_named(getattr(math, _name)))
 

@@ -30,6 +30,7 @@ from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
 from .recorder import current_trace
+from .scipy_names import equivalent_of, is_from_scipy
 from .tracer import Tracer
 from .twins import Twins
 from .vectorized import vectorized
@@ -92,6 +93,8 @@ class World(Containers):
         if known is not None:
             return known[1]
         equivalent = EQUIVALENTS.get(id(value))
+        if equivalent is None and is_from_scipy(value):
+            equivalent = equivalent_of(value)
         if equivalent is not None:
             return self._learn(value, equivalent[1])
         handler = _HANDLERS.get(kind)

@@ -19,6 +19,7 @@ from .decisions import extracted
 from .elementwise import kind_of, loop_of, name_of, record
 from .operators import binary
 from .recorder import innermost
+from .scipy_names import bind
 from .tracer import LOWERINGS, Tracer, array, concrete, lowering, members, traced
 from .views import stretched, writable, write
 
@@ -73,6 +74,8 @@ def _tracers(values):
 
 def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, signature=None, sig=None, order="K", subok=True, **axes):
     """ufunc(*inputs, ...). Lowered generalised ufuncs also take axis, axes and keepdims."""
+    if ufunc not in LOWERINGS and (ufunc.signature is not None or ufunc.nout != 1):
+        bind()  # it may be one of scipy.special
     if ufunc in LOWERINGS:
         given = {"out": out, "where": where, "casting": casting, "dtype": dtype, "signature": signature or sig, "order": order,
                  "subok": subok}

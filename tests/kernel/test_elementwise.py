@@ -29,6 +29,10 @@ def assert_agree(row, found, values):
     if row.result in ("f32", "f64"):
         distance = ulps(found, expected)
         limit = LIMIT if row.result == row.dtype else 0
+        if row.name in OPS and OPS[row.name].scipy:  # SciPy is up to a hundred units from the true value, more near zeros of gammaln
+            eps = np.finfo(found.dtype).eps
+            near = np.isclose(found, expected, rtol=256 * eps, atol=16 * eps if row.name == "gammaln" else 256 * np.finfo(found.dtype).tiny)
+            distance = np.where(near, 0, distance)
         wrong = np.flatnonzero(distance > limit)
     else:
         wrong = np.flatnonzero(found != expected)

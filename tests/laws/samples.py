@@ -4,6 +4,8 @@
 elementwise. `TRUTH` gives each smooth row as an mpmath function, from outside the op table; mpmath differentiates it.
 """
 
+import re
+
 import mpmath
 import numpy as np
 
@@ -16,12 +18,21 @@ from tapejit.tape import Builder, interpret, type_of
 from tapejit.tape.types import DTYPE_OF_NAME
 
 ELEMENTWISE = [row for row in ROWS if row.kind == "elementwise"]
-SMOOTH = [row for row in ELEMENTWISE if row.partials is not None]
+SMOOTH = [row for row in ELEMENTWISE if row.partials is not None and "f64" in row.dtypes]
+COMPILED = [row for row in ELEMENTWISE if row.c is not None]
 COMPLEX_ONLY = {"real", "imag", "conjugate", "complex_sign", "fft", "ifft", "irfft"}  # rows whose operands are complex
 REAL_ONLY = {"complex", "rfft"}  # rows that make complex values of real ones
 
 _SPREAD = {"real": (-3.0, 3.0), "nonzero": (0.2, 3.0), "positive": (0.1, 4.0), "above_minus_one": (-0.9, 3.0), "above_one": (1.1, 4.0),
-           "unit": (-0.95, 0.95), "bits": (-9, 9)}
+           "unit": (-0.95, 0.95), "bits": (-9, 9),
+           "probability": (0.05, 0.95), "small": (0.2, 1.5), "large": (4.3, 8.0), "half_unit": (-0.6, 0.6), "order": (0, 3), "trials": (5, 9)}
+WHOLE = ("order", "trials")  # domains of whole numbers, in which nothing is differentiated
+
+
+def depth(row):
+    """How many times the laws differentiate a row: rows for derivatives by parameters exist to second order."""
+    found = re.search(r"_(1|2|[abc]{1,2})$", row.name) if row.kind == "elementwise" else None
+    return 2 if found is None else 0 if found[1] == "2" or len(found[1]) == 2 else 1
 
 
 def domains(row):
@@ -41,6 +52,8 @@ def draw(rng, domain, shape, dtype="f64"):
     x = rng.uniform(low, high, shape)
     if domain == "nonzero":
         x = x * rng.choice([-1.0, 1.0], shape)
+    if domain in WHOLE:
+        x = np.rint(x)
     if DTYPE_OF_NAME[dtype].kind in "iu":
         x = np.rint(3 * x)
         x = np.where(x == 0, 1, x) if domain == "nonzero" else x
@@ -65,7 +78,8 @@ def edges(dtype):
 
 def edge_operands(row, dtype):
     """The edge values of a dtype, in every combination of the operands of a row."""
-    parts = [edges("bool" if domain == "bool" else dtype) for domain in domains(row)]
+    whole = np.array([0, 1, 2, 3, 7, -1]).astype(DTYPE_OF_NAME[dtype])  # SciPy steps through orders one by one
+    parts = [whole if domain in WHOLE else edges("bool" if domain == "bool" else dtype) for domain in domains(row)]
     return [np.ascontiguousarray(grid.reshape(-1)) for grid in np.meshgrid(*parts, indexing="ij")]
 
 
@@ -145,6 +159,26 @@ def cases(row, rng, dtype="f64"):
                 x = np.asarray(part(rng, operands) if callable(part) else part)
             operands.append(np.asarray(x).astype(DTYPE_OF_NAME[dtype]) if is_float(x) else np.asarray(x))
         yield operands, params
+
+
+class Fixed:
+    """A row with its whole-number operands fixed: like a row of the others."""
+
+    def __init__(self, row, operands):
+        self.row, self.name, self.kind, self.c = row, row.name, row.kind, row.c
+        self.fixed = {k: x for k, (x, domain) in enumerate(zip(operands, domains(row))) if domain in WHOLE}
+        self.arity = row.arity - len(self.fixed)
+
+    def __call__(self, *exprs):
+        builder, given = exprs[0].builder, iter(exprs)
+        return self.row(*[builder.expr(builder.constant(self.fixed[k])) if k in self.fixed else next(given) for k in range(self.row.arity)])
+
+
+def fixed(row, operands):
+    """The row, and the operands that can be differentiated: those of whole numbers are fixed."""
+    if not any(domain in WHOLE for domain in domains(row)):
+        return row, operands
+    return Fixed(row, operands), [x for x, domain in zip(operands, domains(row)) if domain not in WHOLE]
 
 
 # --- tapes of one row, and their derivatives -----------------------------------------------------------------------------

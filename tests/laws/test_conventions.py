@@ -4,7 +4,7 @@ wherever there is one. A zero cotangent stays zero, and what a selection does no
 import numpy as np
 import pytest
 
-from laws.samples import SMOOTH, jvp, partials, tape_of, vjp
+from laws.samples import SMOOTH, depth, fixed, jvp, partials, tape_of, vjp
 from tapejit.ops import OPS
 from tapejit.passes import reverse
 from tapejit.tape import Builder, interpret, type_of
@@ -50,15 +50,15 @@ def test_slopes_at_special_points(name, point, expected):
     assert np.array_equal(found, expected, equal_nan=True), found
 
 
-@pytest.mark.parametrize("row", [row for row in SMOOTH if row.zero_safe], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in SMOOTH if row.zero_safe and depth(row)], ids=lambda row: row.name)
 def test_zero_cotangents_stay_zero(row):
     """A cotangent or tangent of exactly zero gives exactly zero, even where the partial is infinite or NaN."""
     for point in ([0.0] * row.arity, [-1.0] * row.arity, [INF] * row.arity, [NAN] * row.arity, [1.0] * row.arity):
-        operands = [np.float64(x) for x in point]
+        this, operands = fixed(row, [np.float64(x) for x in point])
         if row.name == "zero_mul":
             continue  # it is where this is decided; its partials are its operands
-        assert [float(b) for b in vjp(row, operands, np.float64(0.0))] == [0.0] * row.arity
-        assert float(jvp(row, operands, [np.float64(0.0)] * row.arity)) == 0.0
+        assert [float(b) for b in vjp(this, operands, np.float64(0.0))] == [0.0] * this.arity
+        assert float(jvp(this, operands, [np.float64(0.0)] * this.arity)) == 0.0
 
 
 def gradient(function, *operands):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from laws.random_tapes import RandomTape
-from laws.samples import CASES, ELEMENTWISE, cases, domains, draw, edge_operands, takes, tape_of, vjp_of
+from laws.samples import CASES, COMPILED, ELEMENTWISE, SMOOTH, cases, depth, domains, draw, edge_operands, fixed, takes, tape_of, vjp_of
 from tapejit.kernel import compile_tape
 from tapejit.ops import OPS, ROWS
 from tapejit.ops.table import Type
@@ -54,18 +54,35 @@ def assert_same(found, expected, ulps, context):
     assert apart.size == 0 or apart[worst] <= ulps, (context, worst, found[worst], expected[worst], apart[worst])
 
 
+# SciPy's functions are further from the exact values than libm's: a difference in proportion to what SciPy's terms are.
+SIZE = {"gammaln": lambda x: 1.0, "kl_div": lambda a, b: np.abs(a) + np.abs(b) + np.abs(a * np.log(a / b))}
+
+
+def assert_near(found, expected, size, context):
+    """Equal to 13 digits of the result, or of `size` where terms of that size cancel."""
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype), context
+    eps = np.finfo(found.dtype).eps
+    with np.errstate(all="ignore"):
+        allowed = eps * np.nan_to_num(size, nan=0.0, posinf=0.0) * 16 + np.abs(expected) * eps * 256
+        near = (found == expected) | (np.isnan(found) & np.isnan(expected)) | (np.abs(found - expected) <= allowed)
+    assert near.all(), (context, found[~near][:3], expected[~near][:3])
+
+
 def check(row, operands, params=()):
     tape = tape_of(row, operands, params).tape
     (expected,), (found,) = interpret(tape, operands), run(tape, operands)
     ulps = 0 if row.kind != "elementwise" or row.name in EXACT else ULPS
     context = (row.name, [(x.dtype.name, x.shape) for x in operands])
+    if row.scipy or row.name == "log_ratio":
+        assert_near(found, expected, SIZE.get(row.name, lambda *operands: 1e-292)(*operands), context)
+        return
     assert_same(found, expected, ulps, context)
     if found.dtype.kind == "f" and row.kind == "elementwise":
         zero = (expected == 0) & (found == 0) if row.name not in ("maximum", "minimum", "fmax", "fmin", "zero_mul") else np.False_
         assert np.array_equal(np.signbit(found[zero]), np.signbit(expected[zero])), context
 
 
-@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
 def test_elementwise_rows_agree_at_edge_values(row):
     """Zeros of both signs, infinities, NaN, subnormals, the ends of the range, in all combinations of the operands."""
     for dtype in row.dtypes:
@@ -77,13 +94,14 @@ def test_elementwise_rows_agree_in_every_shape(row, rng):
     """0-d, empty, short, longer than a block and not a multiple of it, broadcast along each axis."""
     shapes = {1: [((),), ((0,),), ((3,),), ((1000,),), ((2, 3),)],
               2: [((), ()), ((700,), ()), ((), (5,)), ((3, 1), (1, 4)), ((2, 300), (300,)), ((0, 3), (3,)), ((2, 1, 2), (4, 1))],
-              3: [((), (), ()), ((300,), (), (300,)), ((3, 1), (4,), ()), ((0,), (1,), ())]}[row.arity]
+              3: [((), (), ()), ((300,), (), (300,)), ((3, 1), (4,), ()), ((0,), (1,), ())],
+              4: [((), (), (), ()), ((300,), (), (300,), (1,)), ((0,), (1,), (), ())]}[row.arity]
     for dtype in row.dtypes:
         for shape in shapes:
             check(row, [draw(rng, domain, s, "bool" if domain == "bool" else dtype) for domain, s in zip(domains(row), shape)])
 
 
-@pytest.mark.parametrize("row", [row for row in ELEMENTWISE if row.name not in EXACT], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in COMPILED if row.name not in EXACT], ids=lambda row: row.name)
 def test_elementwise_rows_agree_over_the_whole_range(row, rng, effort):
     """Samples of every magnitude of each floating dtype: the vectorised functions stay within 4 ULP of NumPy's."""
     for dtype, top in (("f64", 690.0), ("f32", 87.0)):
@@ -94,17 +112,18 @@ def test_elementwise_rows_agree_over_the_whole_range(row, rng, effort):
             check(row, list(np.where(rng.random(shape) < 0.5, large, small).astype(DTYPE_OF_NAME[dtype])))
 
 
-@pytest.mark.parametrize("row", [row for row in ELEMENTWISE if row.partials is not None], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in SMOOTH if depth(row)], ids=lambda row: row.name)
 def test_derivative_tapes_agree(row, rng):
     """The reverse sweep of each row, as the kernel executes it, is the interpreter's, at ordinary and at edge values."""
     drawn = [draw(rng, domain, (3, 4) if k else (4,)) for k, domain in enumerate(domains(row))]
-    for operands in (drawn, edge_operands(row, "f64")):
-        tape = vjp_of(tape_of(row, operands))
+    for operands in (drawn, edge_operands(row, "f64") if row.c is not None else drawn):
+        this, operands = fixed(row, operands)
+        tape = vjp_of(tape_of(this, operands))
         bar = np.asarray(rng.standard_normal(tape.type_of(tape.outputs[0]).shape))
         tape.outputs = [id for id in tape.outputs if id >= 0]
         for found, expected in zip(run(tape, [*operands, bar]), interpret(tape, [*operands, bar]), strict=True):
             assert found.shape == expected.shape
-            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-300)
+            np.testing.assert_allclose(found, expected, rtol=1e-13 if row.scipy is None else 1e-12, atol=1e-300)
 
 
 @pytest.mark.parametrize("name", ["add", "sin", "greater", "maximum", "power"])
@@ -187,5 +206,5 @@ def test_other_dtypes_go_through_numpy(rng):
 
 def test_every_native_dtype_has_a_law():
     """The rows that the kernel computes are the rows tested above."""
-    assert {row.name for row in ROWS if row.c is not None} == {row.name for row in ELEMENTWISE}
+    assert {row.name for row in ROWS if row.c is not None} == {row.name for row in COMPILED}
     assert Type("f64", ()) == type_of(1.0)

@@ -84,7 +84,7 @@ def test_objects_with_array(size):
         np.testing.assert_array_equal(tj.grad(f)(np.ones(size)), np.full(size, 2.0))
 
 
-@pytest.mark.parametrize("name", ["erf", "gamma", "lgamma", "frexp", "modf"])
+@pytest.mark.parametrize("name", ["frexp", "modf"])
 def test_functions_of_math_that_have_no_derivative_here_are_named(name):
     with pytest.raises(tj.TracingError, match=rf"math.{name}\(\) on a traced value at test_captured_writes.py:\d+"):
         tj.grad(lambda x: getattr(math, name)(x))(0.5)
@@ -129,5 +129,5 @@ def test_nditer_and_functions_that_take_no_tracers_are_named():
     with pytest.raises(tj.TracingError, match=r"numpy.nditer"):
         tj.grad(lambda x: sum(np.nditer(x)))(np.ones(2))
     special = pytest.importorskip("scipy.special")
-    with pytest.raises(tj.TracingError, match=r"scipy\.special\.\S*logsumexp"):
-        tj.grad(lambda x: special.logsumexp(x))(np.ones(2))
+    with pytest.raises(tj.TracingError, match=r"scipy\.special\.\S*factorial2"):
+        tj.grad(lambda x: np.sum(special.factorial2(x)))(np.ones(2))

@@ -1,4 +1,4 @@
-"""Which of NumPy's functions can be traced: counted from the registries, never written by hand."""
+"""Which of NumPy's and SciPy's functions can be traced: counted from the registries, never written by hand."""
 
 import numpy as np
 
@@ -13,6 +13,10 @@ def covered(names, namespace=np):
 
 
 def _is_covered(function):
+    from ..scipy_names import equivalent_of, is_from_scipy  # they come after the lowerings
+
+    if is_from_scipy(function) and equivalent_of(function) is not None:
+        return True
     if isinstance(function, np.ufunc) and row_of(function, ("f64",) * function.nargs) is not None:
         return True
     return callable(function) and (function in LOWERINGS or function in CREATION)
