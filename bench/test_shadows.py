@@ -86,7 +86,7 @@ class Unchecked(direct._Writer):
 
 def generated(monkeypatch, writer, function, activities):
     """The generated call for these activities, by this writer."""
-    specializer = Reverse.known[id(function)]
+    specializer = Reverse.known[function]
     with monkeypatch.context() as patch:
         patch.setattr(direct, "_Writer", writer)
         call = specializer.chain[0]._make_direct([activity.value for activity in activities])

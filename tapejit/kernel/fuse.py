@@ -15,13 +15,13 @@ Read next: `schedule_records.py` (each kind of record but the elementwise ones),
 import numpy as np
 
 from ..ops import OPS
-from . import blas, classify
+from . import classify
 from .classify import VIEW
 from .rows import NATIVE
-from .schedule_records import HANDLERS
+from .schedule_records import HANDLERS, NUMPY_MATMUL, products
 from .views import stretched
 
-_INDEX_ADD, _BROADCAST, _TAKE = (OPS[name].code for name in ("index_add", "broadcast", "take"))
+_INDEX_ADD, _BROADCAST, _TAKE, _MATMUL = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul"))
 LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
 RECORDS_LIMIT = 200  # records and closings of a loop
 
@@ -137,7 +137,9 @@ class Schedule:
         Not where a record can fail as it runs: by then the user's buffer would have been written.
         """
         facts, self.received = self.facts, {}
-        if not facts.added or classify.HOSTED in facts.kind or classify.TAKE_UPDATE in facts.kind or _TAKE in facts.op or not blas.available:
+        if not facts.added or classify.HOSTED in facts.kind or classify.TAKE_UPDATE in facts.kind or _TAKE in facts.op:
+            return
+        if any(op == _MATMUL and products(self, k) > NUMPY_MATMUL for k, op in enumerate(facts.op)):  # it may be left to NumPy
             return
         uses = np.bincount(facts.operand_column, minlength=facts.n) + np.bincount(np.array(facts.tape.outputs, np.int64), minlength=facts.n)
         for position in facts.added:

@@ -6,6 +6,7 @@ from . import (
     complexes,
     custom,
     decompositions,
+    distribution_functions,
     elementwise,
     error_functions,
     factors,
@@ -22,7 +23,7 @@ from . import (
 from .table import DTYPES, FLOATS, OPS, REAL_OF, ROWS, Expr, Op, Type, broadcast_shape, register
 
 MODULES = (special, comparisons, elementwise, linear, rules, custom, complexes, fft, linalg, factors, decompositions, matrix_functions,
-           error_functions, gamma_functions, incomplete, bessel, hypergeometric)
+           error_functions, gamma_functions, incomplete, bessel, hypergeometric, distribution_functions)
 for _module in MODULES:
     register(vars(_module))
 

@@ -19,6 +19,7 @@ def test_every_smooth_row_has_a_truth():
     sign, or it is the derivative of such a row."""
     special = {row.name for row in SMOOTH if row.scipy in special_cases.CASES} | special_cases.ROWS
     derivatives = {row.name for row in SMOOTH if depth(row) < 2}
+    special |= {"skew_normal_cdf", "von_mises_cdf"}  # held against mpmath in tests/trace/test_scipy_stats.py
     assert {row.name for row in SMOOTH} == set(TRUTH) | FLAT_OR_CHOICE | special | derivatives
 
 

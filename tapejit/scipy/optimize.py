@@ -1,0 +1,206 @@
+"""scipy.optimize for differentiated code: roots and minima, differentiated by the implicit function theorem.
+
+The solver is SciPy's and runs at each replay, as a host call, on the tape of the user's function. Its result x is then given the derivative
+that a Newton step on the traced function has: two steps, of which the value 0 is kept, make derivatives exact to third order. So what the
+function closes over is differentiated; x0 and brackets are not. Not covered: bounds and constraints, `jac=True`, functions whose Python
+branches depend on x. Read next: `tapejit/custom.py`.
+"""
+
+import numpy as np
+
+from ..custom import _on_its_own_tape, stop_gradient
+from ..errors import UnsupportedError
+from ..tape.interpret import GuardFailed, interpret
+from ..trace import Tracer, current_trace
+from ..trace.lowerings.common import asarray, host, refuse, static
+from ..transforms import grad, hessian, jacfwd
+from . import names_of
+from .common import scipys
+from .distributions import first_tracer
+
+__all__ = ["bisect", "brenth", "brentq", "fsolve", "least_squares", "minimize", "newton", "ridder", "root", "root_scalar",
+           "toms748"]
+__getattr__, __dir__ = names_of(__name__)
+
+
+class _Recorded:
+    """The tape of a user's function at x; `others` are the outer values that it reads."""
+
+    def __init__(self, function, x, args):
+        self.others = []
+        recording, self.sources = _on_its_own_tape(lambda values: [asarray(function(values[0], *args))], [("x", [x])], self.others)
+        self.tape, self.outputs = recording.tape, recording.outputs
+        self.scalar = np.ndim(x) == 0
+
+    def on(self, others):
+        """The function of x, computed on numbers."""
+        def call(x, *ignored):
+            if self.outputs[0].kind == "static":
+                return self.outputs[0].value
+            x = np.float64(x) if self.scalar else np.array(x, np.float64)
+            given = [x if name == "x" else others[k] for name, k in self.sources]
+            try:
+                return interpret(self.tape, given)[0][()]
+            except GuardFailed:
+                raise UnsupportedError(
+                    "scipy.optimize: the function takes another Python branch at another x, and its tape holds one: write "
+                    "np.where(condition, a, b) in place of the branch") from None
+        return call
+
+
+class _Solver:
+    """A function of SciPy with its options, on tapes: (x0, what the tapes read) -> x and whether the solver succeeded, joined."""
+
+    def __init__(self, name, recorded, options, counts):
+        self.__name__, self.recorded, self.options, self.counts = name, recorded, options, counts
+
+    def __call__(self, x0, *others):
+        functions, start = {}, 0
+        for (key, recorded), count in zip(self.recorded.items(), self.counts):
+            functions[key] = recorded.on(others[start:start + count])
+            start += count
+        result = scipys("scipy.optimize", self.__name__)(functions.pop("fun"), *([] if x0 is None else [x0]), **functions, **self.options)
+        x = getattr(result, "x", getattr(result, "root", result))
+        success = getattr(result, "success", getattr(result, "converged", True))
+        return np.append(np.ravel(np.asarray(x, np.float64)), float(success))
+
+
+def _solved(name, functions, x0, example, args, options):
+    """(x, success) of SciPy's solver; x has its value and no derivative."""
+    recorded = {key: _Recorded(function, example, args) for key, function in functions.items()}
+    others = [stop_gradient(x) for r in recorded.values() for x in r.others]
+    others = [asarray(x) if type(x) is Tracer else np.asarray(x) for x in others]
+    solver = _Solver(name, recorded, options, [len(r.others) for r in recorded.values()])
+    if not any(type(x) is Tracer for x in others) and type(x0) is not Tracer:
+        packed = solver(x0, *others)
+    else:
+        packed = host(solver, None if x0 is None else stop_gradient(x0), *others)
+    return packed[:-1], bool(packed[-1] > 0.5)
+
+
+def _implicit(residual, jacobian, x):
+    """x with the derivative of the root of `residual`: Newton's steps, of which the value is taken away."""
+    for _ in range(2):
+        slope, value = jacobian(x), residual(x)
+        step = value / slope if np.ndim(x) == 0 else np.linalg.solve(slope, value)
+        x = x - (step - stop_gradient(step))
+    return x
+
+
+def _scalar_root(name):
+    def find(f, a, b, args=(), **options):
+        if current_trace() is None:
+            return scipys(__name__, name)(f, a, b, args=args, **options)
+        args = args if isinstance(args, tuple) else (args,)
+        if options.get("full_output"):
+            refuse(first_tracer(args), f"scipy.optimize.{name} with full_output=True is not traced: use scipy.optimize.root_scalar")
+        a, b = float(static(a)), float(static(b))
+        x, _ = _solved(name, {"fun": f}, None, 0.5 * (a + b), args, {"a": a, "b": b, **options})
+        return _implicit(lambda x: f(x, *args), lambda x: grad(lambda x: f(x, *args))(x), x[0])
+    find.__name__ = find.__qualname__ = name
+    return find
+
+
+bisect, brenth, brentq, ridder, toms748 = map(_scalar_root, ("bisect", "brenth", "brentq", "ridder", "toms748"))
+
+
+def newton(func, x0, fprime=None, args=(), **options):
+    if current_trace() is None:
+        return scipys(__name__, "newton")(func, x0, fprime, args, **options)
+    if np.ndim(x0) or options.get("full_output") or options.get("fprime2") is not None:
+        refuse(x0, "scipy.optimize.newton of an array, with fprime2 or with full_output is not traced: use scipy.optimize.root")
+    functions = {"fun": func} | ({} if fprime is None else {"fprime": fprime})
+    start = float(x0.value if type(x0) is Tracer else x0)
+    x, _ = _solved("newton", functions, np.float64(start) if type(x0) is not Tracer else x0, start, args, options)
+    return _implicit(lambda x: func(x, *args), lambda x: grad(lambda x: func(x, *args))(x), x[0])
+
+
+def root_scalar(f, args=(), method=None, bracket=None, fprime=None, fprime2=None, x0=None, x1=None, **options):
+    given = {"method": method, "bracket": bracket, "x0": x0, "x1": x1} | options
+    if current_trace() is None:
+        return scipys(__name__, "root_scalar")(f, args, fprime=fprime, fprime2=fprime2, **given)
+    args = args if isinstance(args, tuple) else (args,)
+    if fprime2 is not None or isinstance(fprime, bool):
+        refuse(first_tracer(args), "scipy.optimize.root_scalar with fprime2 or fprime=True is not traced: leave it away")
+    given = {key: static(value) for key, value in given.items() if value is not None}
+    start = float(given["x0"]) if x0 is not None else 0.5 * float(sum(given["bracket"])) if bracket is not None else 0.0
+    functions = {"fun": f} | ({} if fprime is None else {"fprime": fprime})
+    x, success = _solved("root_scalar", functions, None, start, args, given)
+    x = _implicit(lambda x: f(x, *args), lambda x: grad(lambda x: f(x, *args))(x), x[0])
+    return _result(root=x, converged=success)
+
+
+def _result(**fields):
+    return scipys(__name__, "OptimizeResult")(**fields)
+
+
+def _start(x0):
+    """(x0 as SciPy takes it, a vector of floats; the same as numbers)."""
+    x0 = np.atleast_1d(asarray(x0)).astype(np.float64)
+    return x0, np.array(x0.value if type(x0) is Tracer else x0)
+
+
+def _checked(x0, args, jac, options, refused):
+    for name in refused:
+        value = options.get(name)
+        if value is not None and not (isinstance(value, (tuple, list)) and not len(value)):
+            refuse(x0, f"scipy.optimize with {name} is not traced: leave it away")
+    if jac is not None and not callable(jac):
+        refuse(x0, f"scipy.optimize with jac={jac!r} is not traced: leave it away, or give a function")
+    return args if isinstance(args, tuple) else (args,)
+
+
+def root(fun, x0, args=(), method="hybr", jac=None, **options):
+    if current_trace() is None:
+        return scipys(__name__, "root")(fun, x0, args, method, jac, **options)
+    args = _checked(x0, args, jac, options, ("callback",))
+    start, example = _start(x0)
+    functions = {"fun": fun} | ({} if jac is None else {"jac": jac})
+    x, success = _solved("root", functions, start, example, args, {"method": method, **options})
+
+    def residual(x):
+        return np.ravel(asarray(fun(x, *args)))
+
+    x = _implicit(residual, jacfwd(residual), x)
+    return _result(x=x, fun=fun(x, *args), success=success)
+
+
+def fsolve(func, x0, args=(), fprime=None, **options):
+    if current_trace() is None:
+        return scipys(__name__, "fsolve")(func, x0, args, fprime, **options)
+    if options.get("full_output") or options.get("col_deriv"):
+        refuse(x0, "scipy.optimize.fsolve with full_output or col_deriv is not traced: use scipy.optimize.root")
+    tolerance = {"tol": options.pop("xtol")} if "xtol" in options else {}
+    return root(func, x0, args, jac=fprime, **tolerance, **({"options": options} if options else {})).x
+
+
+def minimize(fun, x0, args=(), method=None, jac=None, **options):
+    if current_trace() is None:
+        return scipys(__name__, "minimize")(fun, x0, args, method, jac, **options)
+    args = _checked(x0, args, jac, options, ("bounds", "constraints", "hess", "hessp", "callback"))
+    start, example = _start(x0)
+    functions = {"fun": fun} | ({} if jac is None else {"jac": jac})
+    x, success = _solved("minimize", functions, start, example, args, {"method": method, **options})
+
+    def of_x(x):
+        return np.reshape(asarray(fun(x, *args)), ())
+
+    x = _implicit(grad(of_x), hessian(of_x), x)
+    return _result(x=x, fun=fun(x, *args), success=success)
+
+
+def least_squares(fun, x0, jac="2-point", args=(), **options):
+    if current_trace() is None:
+        return scipys(__name__, "least_squares")(fun, x0, jac, args=args, **options)
+    args = _checked(x0, args, None if jac == "2-point" else jac, options, ("bounds", "kwargs", "callback"))
+    if options.get("loss", "linear") != "linear":
+        refuse(x0, "scipy.optimize.least_squares with a loss is not traced: minimise the loss with scipy.optimize.minimize")
+    start, example = _start(x0)
+    functions = {"fun": fun} | ({} if jac == "2-point" else {"jac": jac})
+    x, success = _solved("least_squares", functions, start, example, args, options)
+
+    def cost(x):
+        return 0.5 * np.sum(np.square(asarray(fun(x, *args))))
+
+    x = _implicit(grad(cost), hessian(cost), x)
+    return _result(x=x, fun=fun(x, *args), cost=cost(x), success=success)

@@ -1,0 +1,237 @@
+"""scipy.stats for differentiated code: densities and distribution functions, stated in their standard forms.
+
+Covered are logpdf, pdf, cdf, logcdf, sf, logsf (pmf, logpmf of discrete ones) and, where they are a line, mean, var, std and entropy, by
+the quantile and all parameters; a quantile of a discrete distribution is a count and has no derivative, nor has n of binom. Frozen
+distributions are covered too. All other methods and names are SciPy's own.
+To add a distribution, state it here. Read next: `distributions.py` (what is shared), `multivariate.py`.
+"""
+
+import numpy as np
+
+from ..ops import OPS
+from ..ops.stencils import scipy_special
+from ..trace.recorder import current_trace
+from ..trace.watch import watch
+from . import names_of
+from .distributions import Frozen, Univariate, choose, fixed
+from .multivariate import dirichlet, multinomial, multivariate_normal, wishart
+
+__getattr__, __dir__ = names_of(__name__)
+
+LOG_2, LOG_PI, LOG_2PI = float(np.log(2)), float(np.log(np.pi)), float(np.log(2 * np.pi))
+POSITIVE, UNIT = (0.0, np.inf), (0.0, 1.0)
+
+
+class _Special:
+    """The ufuncs of scipy.special, which is imported when the first of them is used. They are traced by NumPy's hook."""
+
+    def __getattr__(self, name):
+        return getattr(scipy_special(), name)
+
+
+sc = _Special()
+
+
+def _log_normal_density(y):
+    return -0.5 * np.square(y) - 0.5 * LOG_2PI
+
+
+def _log_of_complement(log_p):
+    """log(1 - exp(log_p)), by the form that keeps its digits."""
+    small = log_p < -LOG_2
+    return choose(small, np.log1p(-np.exp(choose(small, log_p, -1.0))), np.log(-np.expm1(choose(small, -1.0, log_p))))
+
+
+# --- on the whole line -------------------------------------------------------------------------------------------------
+
+norm = Univariate(
+    "norm", symmetric=True, logpdf=_log_normal_density, cdf=lambda y: sc.ndtr(y), logcdf=lambda y: sc.log_ndtr(y),
+    mean=lambda: 0.0, var=lambda: 1.0, entropy=lambda: 0.5 * (LOG_2PI + 1))
+
+
+def _log_t_density(y, df):
+    infinite = np.isinf(df)
+    n = choose(infinite, 1.0, df)
+    density = -sc.betaln(0.5 * n, 0.5) - 0.5 * np.log(n) - 0.5 * (n + 1) * np.log1p(np.square(y) / n)
+    return choose(infinite, _log_normal_density(y), density)
+
+
+t = Univariate("t", symmetric=True, logpdf=_log_t_density, cdf=lambda y, df: sc.stdtr(df, y))
+
+
+def _laplace_cdf(y):
+    left = y <= 0
+    return choose(left, 0.5 * np.exp(choose(left, y, 0.0)), 1 - 0.5 * np.exp(choose(left, 0.0, -y)))
+
+
+def _laplace_logcdf(y):
+    left = y <= 0
+    return choose(left, choose(left, y, 0.0) - LOG_2, np.log1p(-0.5 * np.exp(choose(left, 0.0, -y))))
+
+
+laplace = Univariate(
+    "laplace", symmetric=True, logpdf=lambda y: -LOG_2 - np.abs(y), cdf=_laplace_cdf, logcdf=_laplace_logcdf,
+    mean=lambda: 0.0, var=lambda: 2.0, entropy=lambda: LOG_2 + 1)
+logistic = Univariate(
+    "logistic", symmetric=True, logpdf=lambda y: sc.log_expit(y) + sc.log_expit(-y), cdf=lambda y: sc.expit(y),
+    logcdf=lambda y: sc.log_expit(y), mean=lambda: 0.0, var=lambda: np.pi**2 / 3, entropy=lambda: 2.0)
+cauchy = Univariate(
+    "cauchy", symmetric=True, logpdf=lambda y: -LOG_PI - np.log1p(np.square(y)), cdf=lambda y: np.arctan2(1.0, -y) / np.pi,
+    entropy=lambda: float(np.log(4 * np.pi)))
+skewnorm = Univariate(
+    "skewnorm", check=lambda a: np.isfinite(a), logpdf=lambda y, a: LOG_2 + _log_normal_density(y) + sc.log_ndtr(a * y),
+    cdf=lambda y, a: OPS["skew_normal_cdf"](y, a), sf=lambda y, a: OPS["skew_normal_cdf"](-y, -a))
+vonmises = Univariate(
+    "vonmises", check=lambda kappa: kappa >= 0,
+    logpdf=lambda y, kappa: -2 * kappa * np.square(np.sin(0.5 * y)) - LOG_2PI - np.log(sc.i0e(kappa)),
+    cdf=lambda y, kappa: OPS["von_mises_cdf"](y, kappa), sf=lambda y, kappa: 1 - OPS["von_mises_cdf"](y, kappa),
+    entropy=lambda kappa: kappa + LOG_2PI + np.log(sc.i0e(kappa)) - kappa * sc.i1e(kappa) / sc.i0e(kappa))
+
+# --- on the positive half-line -----------------------------------------------------------------------------------------
+
+gamma = Univariate(
+    "gamma", support=POSITIVE, logpdf=lambda y, a: sc.xlogy(a - 1, y) - y - sc.gammaln(a), cdf=lambda y, a: sc.gammainc(a, y),
+    sf=lambda y, a: sc.gammaincc(a, y), mean=lambda a: a, var=lambda a: a,
+    entropy=lambda a: a + sc.gammaln(a) + (1 - a) * sc.psi(a))
+chi2 = Univariate(
+    "chi2", support=POSITIVE,
+    logpdf=lambda y, df: sc.xlogy(0.5 * df - 1, y) - 0.5 * y - sc.gammaln(0.5 * df) - 0.5 * LOG_2 * df,
+    cdf=lambda y, df: sc.gammainc(0.5 * df, 0.5 * y), sf=lambda y, df: sc.gammaincc(0.5 * df, 0.5 * y),
+    mean=lambda df: df, var=lambda df: 2 * df,
+    entropy=lambda df: 0.5 * df + LOG_2 + sc.gammaln(0.5 * df) + (1 - 0.5 * df) * sc.psi(0.5 * df))
+invgamma = Univariate(
+    "invgamma", support=POSITIVE, closed=False, logpdf=lambda y, a: -(a + 1) * np.log(y) - sc.gammaln(a) - 1 / y,
+    cdf=lambda y, a: sc.gammaincc(a, 1 / y), sf=lambda y, a: sc.gammainc(a, 1 / y),
+    entropy=lambda a: a + sc.gammaln(a) - (1 + a) * sc.psi(a))
+expon = Univariate(
+    "expon", support=POSITIVE, logpdf=lambda y: -y, cdf=lambda y: -np.expm1(-y), sf=lambda y: np.exp(-y), logsf=lambda y: -y,
+    logcdf=lambda y: _log_of_complement(-y), mean=lambda: 1.0, var=lambda: 1.0, entropy=lambda: 1.0)
+lognorm = Univariate(
+    "lognorm", support=POSITIVE, closed=False,
+    logpdf=lambda y, s: -0.5 * np.square(np.log(y) / s) - np.log(s) - np.log(y) - 0.5 * LOG_2PI,
+    cdf=lambda y, s: sc.ndtr(np.log(y) / s), sf=lambda y, s: sc.ndtr(-np.log(y) / s), logcdf=lambda y, s: sc.log_ndtr(np.log(y) / s),
+    logsf=lambda y, s: sc.log_ndtr(-np.log(y) / s), mean=lambda s: np.exp(0.5 * np.square(s)),
+    var=lambda s: np.expm1(np.square(s)) * np.exp(np.square(s)), entropy=lambda s: 0.5 * (LOG_2PI + 1) + np.log(s))
+pareto = Univariate(
+    "pareto", support=(1.0, np.inf), inner=2.0, logpdf=lambda y, b: np.log(b) - (b + 1) * np.log(y),
+    cdf=lambda y, b: -np.expm1(-b * np.log(y)), sf=lambda y, b: np.exp(-b * np.log(y)), logsf=lambda y, b: -b * np.log(y),
+    logcdf=lambda y, b: _log_of_complement(-b * np.log(y)), entropy=lambda b: 1 + 1 / b - np.log(b))
+weibull_min = Univariate(
+    "weibull_min", support=POSITIVE, logpdf=lambda y, c: np.log(c) + sc.xlogy(c - 1, y) - y**c, cdf=lambda y, c: -np.expm1(-y**c),
+    sf=lambda y, c: np.exp(-y**c), logsf=lambda y, c: -y**c, logcdf=lambda y, c: _log_of_complement(-y**c),
+    mean=lambda c: sc.gamma(1 + 1 / c), entropy=lambda c: np.euler_gamma * (1 - 1 / c) - np.log(c) + 1)
+
+# --- on an interval ----------------------------------------------------------------------------------------------------
+
+uniform = Univariate(
+    "uniform", support=UNIT, logpdf=lambda y: 0 * y, cdf=lambda y: y, sf=lambda y: 1 - y, logsf=lambda y: np.log1p(-y),
+    mean=lambda: 0.5, var=lambda: 1 / 12, entropy=lambda: 0.0)
+beta = Univariate(
+    "beta", support=UNIT, logpdf=lambda y, a, b: sc.xlog1py(b - 1, -y) + sc.xlogy(a - 1, y) - sc.betaln(a, b),
+    cdf=lambda y, a, b: sc.betainc(a, b, y), sf=lambda y, a, b: sc.betaincc(a, b, y), mean=lambda a, b: a / (a + b),
+    var=lambda a, b: a * b / (np.square(a + b) * (a + b + 1)),
+    entropy=lambda a, b: sc.betaln(a, b) - (a - 1) * sc.psi(a) - (b - 1) * sc.psi(b) + (a + b - 2) * sc.psi(a + b))
+
+
+def _log_ndtr(x):
+    """log_ndtr, with derivative 0 at infinity."""
+    infinite = np.isinf(x)
+    return choose(infinite, choose(x > 0, 0.0, -np.inf), sc.log_ndtr(choose(infinite, 0.0, x)))
+
+
+def _log_mass(a, b):
+    """log(ndtr(b) - ndtr(a)) for a <= b: on the side of 0 where both tails are small, or across 0."""
+    right = a > 0
+    left = b <= 0
+    across = ~(right | left)
+    low, high = choose(right, -b, a), choose(right, -a, b)  # both mirrored to the left half
+    upper, lower = _log_ndtr(choose(across, 0.0, high)), _log_ndtr(choose(across, -1.0, low))
+    one_side = upper + _log_of_complement(lower - upper)
+    both = np.log1p(-np.exp(_log_ndtr(choose(across, a, -1.0))) - np.exp(_log_ndtr(choose(across, -b, -1.0))))
+    return choose(across, both, one_side)
+
+
+def _middle(a, b):
+    """A point between a and b, of which either may be infinite."""
+    low, high = choose(np.isinf(a), choose(np.isinf(b), -1.0, b - 2), a), choose(np.isinf(b), choose(np.isinf(a), 1.0, a + 2), b)
+    return fixed(0.5 * (low + high))
+
+
+truncnorm = Univariate(
+    "truncnorm", support=lambda a, b: (a, b), check=lambda a, b: a < b, inner=_middle,
+    logpdf=lambda y, a, b: _log_normal_density(y) - _log_mass(a, b),
+    logcdf=lambda y, a, b: _log_mass(a, y) - _log_mass(a, b), cdf=lambda y, a, b: np.exp(_log_mass(a, y) - _log_mass(a, b)),
+    logsf=lambda y, a, b: _log_mass(y, b) - _log_mass(a, b), sf=lambda y, a, b: np.exp(_log_mass(y, b) - _log_mass(a, b)))
+
+# --- of counts ---------------------------------------------------------------------------------------------------------
+
+
+def _probability(p):
+    return (p >= 0) & (p <= 1)
+
+
+bernoulli = Univariate(
+    "bernoulli", support=UNIT, inner=0.0, check=_probability, logpmf=lambda k, p: sc.xlogy(k, p) + sc.xlog1py(1 - k, -p),
+    pmf=lambda k, p: np.where(k == 1, p, 1 - p) + 0 * k, cdf=lambda k, p: 1 - p + 0 * k, sf=lambda k, p: p + 0 * k,
+    mean=lambda p: p, var=lambda p: p * (1 - p), entropy=lambda p: sc.entr(p) + sc.entr(1 - p))
+
+
+def _log_binomial_mass(k, n, p):
+    n = fixed(n)
+    return -np.log1p(n) - sc.betaln(n - k + 1, k + 1) + sc.xlogy(k, p) + sc.xlog1py(n - k, -p)
+
+
+binom = Univariate(
+    "binom", support=lambda n, p: (0.0, fixed(n)), inner=0.0, check=lambda n, p: (n >= 0) & (n == np.floor(n)) & _probability(p),
+    logpmf=_log_binomial_mass, cdf=lambda k, n, p: sc.betaincc(k + 1, choose(fixed(n) > k, fixed(n) - k, 1.0), p),
+    sf=lambda k, n, p: sc.betainc(k + 1, choose(fixed(n) > k, fixed(n) - k, 1.0), p),
+    mean=lambda n, p: fixed(n) * p, var=lambda n, p: fixed(n) * p * (1 - p))
+poisson = Univariate(
+    "poisson", support=POSITIVE, inner=0.0, check=lambda mu: mu >= 0, logpmf=lambda k, mu: sc.xlogy(k, mu) - sc.gammaln(k + 1) - mu,
+    cdf=lambda k, mu: sc.gammaincc(k + 1, mu), sf=lambda k, mu: sc.gammainc(k + 1, mu), mean=lambda mu: mu, var=lambda mu: mu)
+nbinom = Univariate(
+    "nbinom", support=POSITIVE, inner=0.0, check=lambda n, p: (n > 0) & (p > 0) & (p <= 1),
+    logpmf=lambda k, n, p: -sc.betaln(n, k + 1) - np.log(n + k) + n * np.log(p) + sc.xlog1py(k, -p),
+    cdf=lambda k, n, p: sc.betainc(n, k + 1, p), sf=lambda k, n, p: sc.betaincc(n, k + 1, p),
+    mean=lambda n, p: n * (1 - p) / p, var=lambda n, p: n * (1 - p) / np.square(p))
+geom = Univariate(
+    "geom", support=(1.0, np.inf), inner=1.0, check=lambda p: (p > 0) & (p <= 1),
+    logpmf=lambda k, p: sc.xlog1py(k - 1, -p) + np.log(p), cdf=lambda k, p: -np.expm1(k * np.log1p(-p)),
+    sf=lambda k, p: np.exp(k * np.log1p(-p)), logsf=lambda k, p: k * np.log1p(-p),
+    mean=lambda p: 1 / p, var=lambda p: (1 - p) / np.square(p))
+
+DISTRIBUTIONS = (
+    norm, t, beta, gamma, chi2, expon, laplace, logistic, lognorm, uniform, cauchy, pareto, weibull_min, invgamma, vonmises, truncnorm,
+    skewnorm, bernoulli, binom, poisson, nbinom, geom, multivariate_normal, dirichlet, multinomial, wishart)
+__all__ = [distribution.name for distribution in DISTRIBUTIONS]
+
+
+def instances(stats):
+    """What stands for frozen distributions that were made outside of the traced code."""
+    known = {type(getattr(stats, d.name)): d for d in DISTRIBUTIONS if isinstance(d, Univariate)}
+
+    def watched(*parameters):
+        trace = current_trace()
+        if trace is not None and trace.reads is not None:
+            for part in parameters:
+                watch(trace.reads, part, "the parameters of a frozen distribution")
+
+    def of_univariate(frozen):
+        ours = known.get(type(frozen.dist))
+        if ours is None:
+            return frozen
+        watched(frozen.args, frozen.kwds)
+        return Frozen(ours, frozen.args, frozen.kwds, frozen)
+
+    def of_multivariate(ours, names):
+        def convert(frozen):
+            kwds = {name: getattr(frozen, name) for name in names}
+            watched(kwds)
+            return Frozen(ours, (), kwds, frozen)
+        return convert
+
+    return {type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
+            type(stats.multivariate_normal()): of_multivariate(multivariate_normal, ("mean", "cov")),
+            type(stats.dirichlet([1, 1])): of_multivariate(dirichlet, ("alpha",)),
+            type(stats.multinomial(1, [1])): of_multivariate(multinomial, ("n", "p")),
+            type(stats.wishart(1, 1)): of_multivariate(wishart, ("df", "scale"))}
