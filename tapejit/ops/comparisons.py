@@ -115,6 +115,11 @@ ceil = elementwise("ceil(x)", lambda x, y: 0, kinks="flat at the integers", doc=
 trunc = elementwise("trunc(x)", lambda x, y: 0, kinks="flat at the integers", doc="The integer next to x towards 0.")
 rint = elementwise("rint(x)", lambda x, y: 0, kinks="flat halfway between integers", doc="Nearest integer; halves go to the even one.")
 
+nextafter = elementwise("nextafter(a, b)", lambda a, b, y: (1, 0), kinks="that of a, one rounding away",
+                        doc="The number of the dtype that follows a on the way to b.")
+spacing = elementwise("nextafter(x, copysign(INFINITY, x)) - x", lambda x, y: 0, kinks="flat, at powers of two too",
+                      doc="The distance from x to the next number of its dtype away from 0; NaN for what is not finite.")
+
 floor_divide = elementwise("tj_floor_divide(a, b)", lambda a, b, y: (0, 0), domain=("real", "nonzero"), dtypes=NUMBERS,
                            kinks="flat at the steps", doc="floor(a / b) of the exact quotient; for integers, 0 where b is 0.")
 remainder = elementwise("tj_remainder(a, b)", lambda a, b, y: (1, -floor_divide(a, b)), domain=("real", "nonzero"),

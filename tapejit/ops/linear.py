@@ -5,7 +5,7 @@ A basic index `idx` is a tuple with one item per axis of the operand: an int (th
 
 import builtins
 
-from .table import OPS, REAL_OF, Type, linear
+from .table import OPS, REAL_OF, Type, broadcast_shape, linear
 
 
 def _normalise(axis, ndim):
@@ -227,6 +227,12 @@ matmul = linear(
     kind="multilinear", arity=2, result=lambda types: Type(types[0].dtype, types[0].shape[:-1] + types[1].shape[-1:]),
     doc="Matrix product of the last two axes; both operands have two axes or more, and equal leading (batch) axes.")
 
+
+ldexp = linear(
+    lambda np, x, n: np.ldexp(x, n),
+    lambda ct, x, n: (sum_to(OPS["ldexp"](ct, n), x.shape), None),
+    arity=2, result=lambda types: Type(types[0].dtype, broadcast_shape([t.shape for t in types])), domain=("real", "index"),
+    dtypes=("f32", "f64"), doc="x * 2**n for integers n (i64), without overflow on the way; operands broadcast.")
 
 # --- dtype ---------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import TracingError, UnsupportedError
 from ..ops import OPS
+from .advice import advice
 from .assemble import assemble
 from .decisions import extracted
 from .elementwise import PYTHON, apply_op
@@ -125,10 +126,8 @@ class Method:
 
 def unsupported(trace, function):
     """The error for a NumPy function that nothing is registered for."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return UnsupportedError(
-        f"at {trace.here()}, {module}.{getattr(function, '__name__', function)} is called on a traced value, and tapejit does not know it: "
-        "write it with NumPy functions that tapejit differentiates, or compute it from values that are not traced")
+    name = f"{getattr(function, '__module__', None) or 'numpy'}.{getattr(function, '__name__', function)}"
+    return UnsupportedError(f"at {trace.here()}, {name} is called on a traced value, and tapejit does not know it: {advice(name)}")
 
 
 def copied(x, order="C"):
@@ -151,6 +150,8 @@ def _flatten(x, order="C"):
 
 
 def _reshape(x, *shape, order="C", copy=None):
+    if not shape:
+        x.value.reshape()  # NumPy's error
     shape = shape[0] if len(shape) == 1 else shape
     return LOWERINGS[np.reshape](x, shape, order=order, copy=copy)
 
@@ -196,6 +197,10 @@ def _partition(x, kth, axis=-1, kind="introselect", order=None):
     x[...] = LOWERINGS[np.partition](x, kth, axis=axis, kind=kind, order=order)
 
 
+def _clip(x, min=None, max=None, out=None, **options):
+    return LOWERINGS[np.clip](x, min, max, out, **options)
+
+
 def _compress(x, condition, axis=None, out=None):
     return LOWERINGS[np.compress](condition, x, axis, out)
 
@@ -222,10 +227,10 @@ def _is_integer(x):
 
 
 SAME_AS_FUNCTION = {name: getattr(np, name) for name in (
-    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min nonzero prod put ravel "
+    "all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod put ravel "
     "repeat round searchsorted squeeze std sum swapaxes take trace var").split()}
 BY_HAND = {
-    "astype": _astype, "compress": _compress, "conj": _conjugate, "conjugate": _conjugate, "copy": _copy, "fill": _fill,
+    "astype": _astype, "clip": _clip, "compress": _compress, "conj": _conjugate, "conjugate": _conjugate, "copy": _copy, "fill": _fill,
     "flatten": _flatten, "item": _item, "partition": _partition, "reshape": _reshape, "sort": _sort, "tolist": _tolist,
     "transpose": _transpose, "view": _view,
     "tobytes": _taken_out("tobytes"), "tofile": _taken_out("tofile"), "dump": _taken_out("dump"), "dumps": _taken_out("dumps"),

@@ -29,7 +29,7 @@ def _rows_of_ufuncs():
     rows = {}
     for row in OPS.values():
         function = getattr(np, row.numpy or row.name, None)
-        if row.kind == "elementwise" and isinstance(function, np.ufunc):
+        if row.kind in ("elementwise", "linear") and isinstance(function, np.ufunc):
             rows[function] = row
     return {**{function: OPS[name] for function, name in ALIASES.items()}, **rows}
 
@@ -52,6 +52,8 @@ class Loop:
         self.row = row_of(ufunc, names)
         if self.row is not None and self.row.scipy is not None:
             names = (names[-1],) * len(names)  # an integer order, say: the row takes all operands in one dtype
+        if self.row is not None and isinstance(self.row.domain, tuple):
+            names = tuple("i64" if domain == "index" else name for name, domain in zip(names, self.row.domain)) + names[-1:]
         self.names = names[:len(kinds)]
         self.casts = tuple(None if NAME_OF_DTYPE.get(kind, kind) == name else name for kind, name in zip(kinds, names))
         self.result = names[-1]
@@ -135,14 +137,16 @@ def record(trace, ufunc, operands, values, result, loop=None, line=None, shape=N
         return _host(trace, ufunc, operands, result, loop)
     if row.name == "positive":
         return trace.lift(operands[0], loop.result)
+    if loop.result is None:
+        trace.type_of(result)  # raises where no tape holds the dtype
+        raise UnsupportedError(f"at {trace.here()}, {ufunc.__name__} computes in a dtype that is not traced: "
+                               "bool, integers of 32 and 64 bits, floats and complex numbers are")
     ids = []
     for operand, cast, name in zip(operands, loop.casts, loop.names):
         if cast is None and type(operand) is Tracer and operand._trace is trace:
             ids.append(operand.id)
         else:
             ids.append(trace.lift(operand, name))
-    if loop.result is None:
-        trace.type_of(result)  # raises: not a dtype that a tape holds
     return trace.record(row.code, ids, trace.type_index(loop.result, getattr(result, "shape", ()) if shape is None else shape), 0, line)
 
 

@@ -12,6 +12,7 @@ Read next: `recorder.py` (the Trace that a tracer belongs to), `views.py` (views
 
 from __future__ import annotations
 
+import warnings
 import weakref
 
 import numpy as np
@@ -130,12 +131,58 @@ LOWERINGS = {}  # NumPy callable -> the function that traces it; `__array_functi
 
 
 def lowering(*functions):
-    """Register the decorated function as what a NumPy function does on tracers; it takes NumPy's own arguments."""
+    """Register the decorated function as what a NumPy function does on tracers; it takes NumPy's own arguments.
+
+    Where it raises, NumPy's function is asked on the concrete values: if that raises too, the error is NumPy's own.
+    """
     def register(lowered):
         for function in functions:
-            LOWERINGS[function] = lowered
+            LOWERINGS[function] = errors_of(function, lowered)
         return lowered
     return register
+
+
+def errors_of(function, lowered):
+    """`lowered`, but where it raises and NumPy's function does so too, the error is NumPy's."""
+    def call(*args, **kwargs):
+        try:
+            return lowered(*args, **kwargs)
+        except Exception:
+            error = _error_of(function, args, kwargs)
+            if error is None:
+                raise
+        raise error
+    return call
+
+
+def _error_of(function, args, kwargs):
+    """What NumPy's function raises on copies of the arguments, or None. A function that calls the user's is not asked."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(*map(_private, args), **{name: _private(value) for name, value in kwargs.items()})
+    except _CallsTheUser:
+        return None
+    except Exception as error:
+        return error.with_traceback(None)
+
+
+class _CallsTheUser(Exception):
+    """Among the arguments is a function of the user's."""
+
+
+def _private(value):
+    """A concrete copy of an argument."""
+    value = concrete(value)
+    if isinstance(value, np.ndarray):
+        own = value.copy("K")
+        own.flags.writeable = value.flags.writeable
+        return own
+    if type(value) in (list, tuple):
+        return type(value)(map(_private, value))
+    if callable(value) and not isinstance(value, type):
+        raise _CallsTheUser
+    return value
 
 
 def members(names):

@@ -7,20 +7,23 @@ add.reduce); for other ufuncs they are unrolled along the axis. Functions go to 
 
 from __future__ import annotations
 
+import functools
+import math
 import sys
 
 import numpy as np
 
-from ..errors import TracingError, UnsupportedError
+from ..errors import TracingError
 from ..ops import OPS
 from .assemble import array_of, assemble
 from .attributes import unsupported
 from .decisions import extracted
 from .elementwise import kind_of, loop_of, name_of, record
+from .lowerings.common import deliver, filled
 from .operators import binary
 from .recorder import innermost
 from .scipy_names import bind
-from .tracer import LOWERINGS, Tracer, array, concrete, lowering, members, traced
+from .tracer import LOWERINGS, Tracer, array, concrete, errors_of, members, traced
 from .views import stretched, writable, write
 
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any}
@@ -38,7 +41,9 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
     simple = (ufunc.nin, ufunc.nout, ufunc.signature) == (len(inputs), 1, None)
     if simple and not kwargs and method == "__call__" and ufunc not in LOWERINGS:
         return binary(ufunc, ufunc, inputs, sys._getframe(1))
-    return METHODS[method](ufunc, *inputs, **kwargs)
+    if method in ("__call__", "at"):
+        return METHODS[method](ufunc, *inputs, **kwargs)
+    return errors_of(getattr(ufunc, method), functools.partial(METHODS[method], ufunc))(*inputs, **kwargs)
 
 
 def array_function(x, function, types, args, kwargs):
@@ -95,8 +100,9 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
         _check_target(trace, ufunc, target)
         writable(target, trace)
     options = {"casting": casting, "order": order, **axes}  # (axes: NumPy's error)
+    resolving = {"casting": "unsafe"}
     if signature is not None:
-        options["signature"] = signature
+        options["signature"] = resolving["signature"] = signature
     mask = concrete(where)
     place = trace.find_line(sys._getframe(1))
     if target is not None:
@@ -105,8 +111,8 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
     elif mask is True:
         result = trace.call(place, ufunc, values, options)
     else:
-        shape = np.broadcast_shapes(np.shape(mask), *map(np.shape, values))
-        result = np.zeros(shape, ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), signature=signature, casting="unsafe")[-1])
+        dtype = ufunc.resolve_dtypes(tuple(map(_kind, values)) + (None,), **resolving)[-1]
+        result = np.zeros(np.broadcast_shapes(np.shape(mask), *map(np.shape, values)), dtype)
         trace.call(place, ufunc, values, {"out": result, "where": mask, **options})
     shape = np.broadcast_shapes(*map(np.shape, values))
     id = record(trace, ufunc, inputs, values, result, loop_of(ufunc, values, signature), place[0], shape)
@@ -120,20 +126,6 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
         return traced(trace, result, id)
     write(target, id)
     return target
-
-
-@lowering(np.divmod)
-def divmod_(a, b, *, out=(None, None), **options):
-    """np.divmod: the quotient rounded down, and the remainder."""
-    return np.floor_divide(a, b, out=out[0], **options), np.remainder(a, b, out=out[1], **options)
-
-
-@lowering(np.modf)
-def modf(x, *, out=(None, None), **options):
-    """np.modf: the fraction, with the sign of x, and the whole part."""
-    whole = np.trunc(x, **options)
-    fraction = np.copysign(np.where(np.isinf(x), 0.0, x - whole).astype(whole.dtype), x)
-    return (fraction, whole) if out == (None, None) else (np.positive(fraction, out=out[0]), np.positive(whole, out=out[1]))
 
 
 DEFAULTS = {"out": None, "where": True, "casting": "same_kind", "dtype": None, "signature": None, "order": "K", "subok": True}
@@ -160,25 +152,34 @@ def _check_target(trace, ufunc, target):
 def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, **rest):
     """ufunc.reduce: np.sum and friends where one names it, else the ufunc applied along the axis, element by element."""
     out = out[0] if isinstance(out, tuple) else out
+    if axis in (0, -1) and np.ndim(concrete(a)) == 0 and type(axis) is int:
+        axis = None  # as NumPy takes the axis of a number
     given = {name: value for name, value in rest.items() if not (value is True or value is np._NoValue)}
     if ufunc in REDUCTIONS and REDUCTIONS[ufunc] in LOWERINGS:
         if dtype is not None and ufunc in (np.add, np.multiply):
             given["dtype"] = dtype
+        elif dtype is not None:
+            a = np.astype(a, dtype)
         return LOWERINGS[REDUCTIONS[ufunc]](a, axis=axis, out=out, keepdims=keepdims, **given)
     a = assemble(a) if type(a) is not Tracer else a
-    if given or dtype is not None or out is not None or ufunc.nin != 2:
-        raise _unsupported_form(a, ufunc, "reduce")
-    ufunc.reduce(np.broadcast_to(np.ones((), a.dtype), a.shape), axis=axis)  # NumPy's errors
+    initial, where = given.pop("initial", None), given.pop("where", True)
+    fixed = {"initial": concrete(initial)} if initial is not None else {}
+    fixed |= {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": concrete(where), **given}
+    ufunc.reduce(np.broadcast_to(np.ones((), a.dtype), a.shape), **fixed)  # NumPy's errors
+    a = a if dtype is None else a.astype(dtype)
     axes = range(a.ndim) if axis is None else sorted(k % a.ndim for k in np.atleast_1d(axis))
-    result = a
-    for k in reversed(axes):
-        slices = _along(result, k)
-        result = slices[0]
-        for item in slices[1:]:
-            result = ufunc(result, item)
+    kept = [k for k in range(a.ndim) if k not in axes]
+    shape = tuple([a.shape[k] for k in kept])
+    items, masks = (np.moveaxis(x, axes, range(len(axes))).reshape((math.prod(a.shape[k] for k in axes),) + shape)
+                    for x in (a, np.broadcast_to(where, a.shape)))
+    start = ufunc.identity if initial is None else initial
+    result = None if start is None else filled(a, shape, start, a.dtype)[()]
+    for k in range(len(items)):
+        merged = items[k] if result is None else ufunc(result, items[k])
+        result = merged if where is True else np.where(masks[k], merged, result)
     if keepdims:
-        result = result.reshape(tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
-    return result
+        result = np.reshape(result, tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
+    return deliver(result, out, "unsafe")
 
 
 def accumulate(ufunc, a, axis=0, dtype=None, out=None):
@@ -187,28 +188,27 @@ def accumulate(ufunc, a, axis=0, dtype=None, out=None):
     if ufunc in ACCUMULATIONS and ACCUMULATIONS[ufunc] in LOWERINGS:
         return LOWERINGS[ACCUMULATIONS[ufunc]](a, axis=axis, dtype=dtype, out=out)
     a = assemble(a) if type(a) is not Tracer else a
-    if dtype is not None or out is not None or ufunc.nin != 2:
-        raise _unsupported_form(a, ufunc, "accumulate")
+    a = a if dtype is None else a.astype(dtype)
     ufunc.accumulate(np.ones(a.shape, a.dtype), axis=axis)  # NumPy's errors
     items = _along(a, axis % a.ndim)
     for k in range(1, len(items)):
         items[k] = ufunc(items[k - 1], items[k])
-    return LOWERINGS[np.stack](items, axis=axis) if items else a.copy()
+    return deliver(LOWERINGS[np.stack](items, axis=axis) if items else a.copy(), out, "unsafe")
 
 
 def reduceat(ufunc, a, indices, axis=0, dtype=None, out=None):
     """ufunc.reduceat: one reduction per stretch between the indices, which are fixed."""
     a = assemble(a) if type(a) is not Tracer else a
+    a = a if dtype is None else a.astype(dtype)
     indices = [int(i) for i in indices]
-    if dtype is not None or out is not None:
-        raise _unsupported_form(a, ufunc, "reduceat")
     ufunc.reduceat(np.ones(a.shape, a.dtype), indices, axis=axis)  # NumPy's errors
     axis %= a.ndim
     before = (slice(None),) * axis
     pieces = []
     for start, stop in zip(indices, indices[1:] + [a.shape[axis]]):
-        pieces.append(reduce(ufunc, a[before + (slice(start, stop),)], axis=axis) if start < stop else a[before + (start,)])
-    return LOWERINGS[np.stack](pieces, axis=axis)
+        pieces.append(reduce(ufunc, a[before + (slice(start, stop),)], axis=axis, dtype=dtype) if start < stop else a[before + (start,)])
+    empty = a[before + (slice(0, 0),)].copy()
+    return deliver(LOWERINGS[np.stack](pieces, axis=axis) if pieces else empty, out, "unsafe")
 
 
 def outer(ufunc, a, b, **kwargs):
@@ -258,12 +258,6 @@ def _rounds(flat):
 
 def _along(a, axis):
     return [a[(slice(None),) * axis + (k,)] for k in range(a.shape[axis])]
-
-
-def _unsupported_form(a, ufunc, method):
-    return UnsupportedError(
-        f"at {innermost((a,)).here()}, {ufunc.__name__}.{method} of a traced array is supported with axis and keepdims only: "
-        "apply dtype, out, initial or where in a step of their own")
 
 
 METHODS = {"__call__": call, "reduce": reduce, "accumulate": accumulate, "reduceat": reduceat, "outer": outer, "at": at}

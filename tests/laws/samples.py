@@ -21,7 +21,7 @@ ELEMENTWISE = [row for row in ROWS if row.kind == "elementwise"]
 SMOOTH = [row for row in ELEMENTWISE if row.partials is not None and "f64" in row.dtypes]
 COMPILED = [row for row in ELEMENTWISE if row.c is not None]
 COMPLEX_ONLY = {"real", "imag", "conjugate", "complex_sign", "fft", "ifft", "irfft"}  # rows whose operands are complex
-REAL_ONLY = {"complex", "rfft"}  # rows that make complex values of real ones
+REAL_ONLY = {"complex", "rfft", "ldexp"}  # rows whose operands are real
 
 _SPREAD = {"real": (-3.0, 3.0), "nonzero": (0.2, 3.0), "positive": (0.1, 4.0), "above_minus_one": (-0.9, 3.0), "above_one": (1.1, 4.0),
            "unit": (-0.95, 0.95), "bits": (-9, 9),
@@ -103,6 +103,7 @@ CASES = {
     "matmul": [(((2, 3), (3, 4)), {}), (((5, 2, 3), (5, 3, 2)), {}), (((1, 1), (1, 1)), {}), (((2, 0), (0, 3)), {})],
     "cast": [(((3,),), {"dtype": "f32"}), (((3,),), {"dtype": "i64"}), (((3,),), {"dtype": "f64"}), (((3,),), {"dtype": "bool"}),
              (((3,),), {"dtype": "c128"})],
+    "ldexp": [(((2, 4), _I([1, -2, 0, 3])), {}), (((3, 1), _I([[2], [-1], [5]])), {}), (((), _I([4, 1])), {})],
     "max": [(((3, 4),), {"axes": (1,)}), (((3, 4),), {"axes": (0, 1)})],
     "min": [(((3, 4),), {"axes": (0,)}), (((2, 3, 2),), {"axes": (0, 2)})],
     "prod": [(((3, 4),), {"axes": (1,)}), (((2, 3, 2),), {"axes": (0, 2)}), (((0, 2),), {"axes": (0,)}),

@@ -10,7 +10,7 @@ from tapejit.ops import OPS
 
 FLAT_OR_CHOICE = {"where", "share", "maximum", "minimum", "fmax", "fmin", "sign", "absolute", "copysign", "heaviside", "floor", "ceil",
                   "trunc", "rint",
-                  "floor_divide", "remainder", "fmod", "gammasgn"}
+                  "floor_divide", "remainder", "fmod", "nextafter", "spacing", "gammasgn"}
 TOLERANCE = 1.5  # units of relative_error: 4 eps for the few roundings of a rule, and what the operands themselves magnify
 
 

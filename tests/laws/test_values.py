@@ -82,7 +82,7 @@ def test_rules_and_docs_are_complete():
     """Every row has a doc that ends in a full stop, and every row with a kink says what happens there."""
     for row in [*ELEMENTWISE, *STRUCTURAL]:
         assert row.doc.rstrip().endswith("."), row.name
-    kinked = {"maximum", "minimum", "fmax", "fmin", "absolute", "sign", "copysign", "heaviside", "floor", "ceil", "trunc", "rint", "floor_divide",
-              "remainder", "fmod", "hypot", "arctan2", "power", "max", "min"}
+    kinked = {"maximum", "minimum", "fmax", "fmin", "absolute", "sign", "copysign", "heaviside", "floor", "ceil", "trunc", "rint",
+              "floor_divide", "remainder", "fmod", "nextafter", "spacing", "hypot", "arctan2", "power", "max", "min"}
     assert all(OPS[name].kinks for name in kinked)
     assert set(DTYPE_OF_NAME) >= {dtype for row in ELEMENTWISE for dtype in row.dtypes}

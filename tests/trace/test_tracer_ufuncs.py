@@ -188,18 +188,16 @@ def test_unary_at():
 
 
 def test_unknown_ufunc_of_a_float_is_refused_by_name():
-    with pytest.raises(UnsupportedError, match=r"test_tracer_ufuncs.py:\d+, spacing has no derivative rule"):
-        record(lambda x: np.spacing(x), [X])
     special = pytest.importorskip("scipy.special")
     with pytest.raises(UnsupportedError, match="airy|kelvin"):
         record(lambda x: special.kelvin(x), [X])
-    with pytest.raises(UnsupportedError, match="ellipk has no derivative rule"):
+    with pytest.raises(UnsupportedError, match=r"test_tracer_ufuncs.py:\d+, ellipk has no derivative rule"):
         record(lambda x: special.ellipk(x), [X])
 
 
 def test_unknown_ufunc_of_integers_is_called_at_each_replay():
     check(lambda x: np.gcd(x, 12), np.array([8, 9, 7]), at=[(np.array([4, 18, 24]),)])
-    check(lambda x: np.spacing(np.floor(x)), X, at=[(X2,)])
+    check(lambda x: np.gcd(np.floor(x).astype(int), 6), X, at=[(X2,)])
 
 
 def test_unknown_function_is_refused_by_name():

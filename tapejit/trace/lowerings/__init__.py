@@ -15,6 +15,7 @@ from . import (
     linalg,
     nondifferentiable,
     order,
+    pairs,
     products,
     reductions,
     selection,
@@ -26,4 +27,4 @@ from .creation import CREATION
 from .sequences import STAND_INS  # last: stands in for what the others have registered
 
 __all__ = ["CREATION", "STAND_INS", "complexes", "covered", "creation", "decompositions", "fft", "joining", "linalg", "nondifferentiable",
-           "order", "products", "reductions", "selection", "shapes", "signals"]
+           "order", "pairs", "products", "reductions", "selection", "shapes", "signals"]

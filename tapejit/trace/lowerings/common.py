@@ -138,21 +138,33 @@ def masked(a, where, value):
     """`a` with `value` where the mask `where` is false; a mask that is not given is all true."""
     if where is True or not given(where):
         return a
+    check_mask(where, a)
     return np.where(where, a, a.dtype.type(value))
 
 
-def deliver(result, out, casting="same_kind"):
-    """`result`; or `out`, after the result has been written into it with NumPy's checks for `out=`."""
+def deliver(result, out, casting="same_kind", stretch=False):
+    """`result`; or `out`, after the result has been written into it with NumPy's checks for `out=`. Ufuncs `stretch` it."""
     if out is None:
         return result
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
-    if out.shape != result.shape:
+    if stretch:
+        np.broadcast_to(hollow(result.shape), out.shape)  # NumPy's error
+    elif out.shape != result.shape:
         raise ValueError(f"the output array has shape {out.shape}, expected the result's shape {result.shape}")
     if not np.can_cast(result.dtype, out.dtype, casting):
         raise TypeError(f"Cannot cast the result from {result.dtype!r} to the output's {out.dtype!r} with casting rule {casting!r}")
     out[...] = result
     return out
+
+
+def check_mask(where, a):
+    """NumPy's errors for a mask of a reduction: it holds bools, and does not stretch what it masks."""
+    where = asarray(where)
+    if where.ndim:
+        np.broadcast_to(hollow(where.shape), a.shape)
+        if where.dtype != bool:
+            raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool') according to the rule 'safe'")
 
 
 # --- NumPy called as it is -------------------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndm
     """Nested sequences of traced and plain values become one array with NumPy's dtype and shape."""
     object = array_of(object)
     if holds_tracer(object):
+        np.array(0, ndmin=ndmin)  # NumPy's error
         return _given_ndim(_from_traced(object, dtype, copy, order), ndmin)
     value = np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin)
     trace = current_trace()

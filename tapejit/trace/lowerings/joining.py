@@ -9,6 +9,8 @@ from .numpy_source import numpy_source
 
 
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    if out is not None and dtype is not None:
+        np.concatenate([[0.0]], out=np.zeros(1), dtype=dtype)  # NumPy's error
     arrays = [asarray(a) for a in arrays]
     expected = np.concatenate([_slim(a, axis) for a in arrays], axis, dtype=dtype, casting=casting).dtype  # NumPy's errors, and the dtype
     if axis is None:

@@ -31,7 +31,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     x = x if x.dtype.kind in "fc" else cast(x, np.float64)
     if axis is None and (ord is None or x.ndim == 1 and ord == 2 or x.ndim == 2 and ord in ("f", "fro")):
         return _root_of_sum(_squared(x), tuple(range(x.ndim)), keepdims)
-    axes = axes_of(axis, x.ndim)
+    axes = axes_of(axis if axis is None or isinstance(axis, tuple) else int(axis), x.ndim)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, ord=2 if ord is None else ord, keepdims=keepdims)
     if len(axes) == 2:
@@ -47,7 +47,7 @@ def _squared(x):
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     x = asarray(x)
     x = x if x.dtype.kind in "fc" else cast(x, np.float64)
-    axes = axes_of(axis, x.ndim)
+    axes, keepdims = axes_of(int(axis) if type(axis) is float else axis, x.ndim), bool(keepdims) if axis is None else keepdims
     if ord == 2:
         return _root_of_sum(_squared(x), axes, keepdims)
     size = np.abs(x)

@@ -4,6 +4,8 @@ Where the answer is an array or a truth value it is computed on the tape, so tha
 shapes and types is answered at once.
 """
 
+import operator
+
 import numpy as np
 
 from ...ops import OPS
@@ -35,7 +37,7 @@ def count_nonzero(a, axis=None, *, keepdims=False):
 @lowering(np.isclose)
 def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
     a, b = asarray(a), asarray(b)
-    b = cast(b, np.result_type(b.dtype, 1.0))
+    b, rtol, atol = cast(b, np.result_type(b.dtype, 1.0)), asarray(rtol), asarray(atol)
     result = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b) | (a == b)
     return result | np.isnan(cast(a, b.dtype)) & np.isnan(b) if equal_nan else result
 
@@ -47,7 +49,11 @@ def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 @lowering(np.array_equal)
 def array_equal(a1, a2, equal_nan=False):
-    a1, a2 = asarray(a1), asarray(a2)
+    try:
+        a1, a2 = asarray(a1), asarray(a2)
+        np.equal(np.empty(0, a1.dtype), np.empty(0, a2.dtype))
+    except (TypeError, ValueError):  # rows of different lengths, or texts
+        return False
     if a1.shape != a2.shape:
         return False
     same = a1 == a2
@@ -90,7 +96,7 @@ def isneginf(x, out=None):
 
 
 def _round(a, decimals=0, out=None):
-    a = asarray(a)
+    a, decimals = asarray(a), operator.index(decimals)
     if a.dtype.kind in "iu" and decimals >= 0:
         return deliver(a.copy("K"), out)
     if a.dtype.kind == "c":

@@ -210,6 +210,8 @@ def _nan_quantile(function, scale):
         dtype = function(np.zeros(1, a.dtype), concrete(q)).dtype  # NumPy's errors for q
         ordered, shape = _sorted_last(a, axis, keepdims)
         lead, q = ordered.shape[:-1], cast(asarray(q), dtype)
+        if not ordered.shape[-1]:
+            return deliver(np.full(shape, np.nan, dtype)[()], out)
         numbers = np.sum(~np.isnan(ordered), axis=-1).reshape(lead + (1,) * q.ndim)
         place = q / dtype.type(scale) * cast(numbers - 1, dtype)
         lower = np.maximum(cast(np.floor(place), np.int64), 0)
@@ -229,7 +231,7 @@ lowering(np.nanpercentile)(_nan_quantile(np.nanpercentile, 100))
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     if asarray(a).dtype.kind == "c":
         refuse(a, "np.nanmedian of a traced complex array is not traced: use np.median of the elements that are numbers")
-    return nanquantile(a, 0.5, axis, out, overwrite_input, keepdims=keepdims)
+    return deliver(nanquantile(a, 0.5, axis, None, overwrite_input, keepdims=keepdims), out, "unsafe")
 
 
 # --- sets and places -------------------------------------------------------------------------------------------------
@@ -242,6 +244,8 @@ for _function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse,
 @lowering(np.isin)
 def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
     element, test_elements = asarray(element), asarray(test_elements)
+    if test_elements.dtype.kind not in "biufc" or element.dtype.kind not in "biufc":
+        refuse(element, "np.isin compares a traced array with what is not numbers: test that apart")
     found = np.any(element[..., None] == test_elements.ravel(), axis=-1)
     return ~found if invert else found
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...ops import OPS
-from ..tracer import lowering
+from ..tracer import concrete, lowering
 from .common import asarray, cast, common_dtype, deliver, existing, stand_in
 from .numpy_source import numpy_source
 
@@ -105,7 +105,7 @@ def vdot(a, b, /):
 @lowering(np.outer)
 def outer(a, b, out=None):
     a, b = _operands(a, b)
-    return deliver(a.ravel()[:, None] * b.ravel()[None, :], out)
+    return deliver(a.ravel()[:, None] * b.ravel()[None, :], out, stretch=True)
 
 
 @lowering(np.linalg.outer)
@@ -136,6 +136,8 @@ def linalg_matmul(x1, x2, /):
 @lowering(np.matmul)
 def matmul(x1, x2, /, out=None, *, dtype=None):
     """Leading axes broadcast; a vector is a row on the left and a column on the right."""
+    if dtype is not None:
+        np.matmul(np.ones(1, asarray(x1).dtype), np.ones(1, asarray(x2).dtype), dtype=dtype)  # NumPy's error
     a, b = _operands(x1, x2, dtype=dtype)
     if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
         np.matmul(_slim(a, {-1}, last=2), _slim(b, {max(b.ndim - 2, 0)}, last=2))  # NumPy's error
@@ -151,24 +153,27 @@ def _stretched(x, shape):
     return x if x.shape == shape else OPS["broadcast"](x, shape=shape)
 
 
-def _vector_product(signature):
+def _vector_product(name, signature):
     """vecdot, matvec, vecmat: an einsum over the last axes with broadcast leading ones."""
     a_labels, b_labels, kept = signature
 
     def lowered(x1, x2, /, out=None, *, axis=-1, dtype=None):
+        core_a, core_b = (np.ones(np.shape(concrete(x))[-len(labels):], asarray(x).dtype) for x, labels in ((x1, a_labels), (x2, b_labels)))
+        if axis == -1:
+            getattr(np, name)(core_a, core_b, dtype=dtype)  # NumPy's errors
         a, b = _operands(x1, x2, dtype=dtype)
         if axis != -1:
             a, b = np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)
         if a_labels.startswith("i") and len(a_labels) == 1 and a.dtype.kind == "c":
             a = np.conj(a)
-        return deliver(einsum(f"...{a_labels},...{b_labels}->...{kept}", a, b), out)
+        return deliver(einsum(f"...{a_labels},...{b_labels}->...{kept}", a, b), out, stretch=True)
     return lowered
 
 
-vecdot = _vector_product(("i", "i", ""))
+vecdot = _vector_product("vecdot", ("i", "i", ""))
 lowering(np.vecdot, np.linalg.vecdot)(vecdot)
-lowering(*existing("matvec"))(_vector_product(("ij", "j", "i")))
-lowering(*existing("vecmat"))(_vector_product(("i", "ij", "j")))
+lowering(*existing("matvec"))(_vector_product("matvec", ("ij", "j", "i")))
+lowering(*existing("vecmat"))(_vector_product("vecmat", ("i", "ij", "j")))
 
 
 @lowering(np.kron)
@@ -208,7 +213,7 @@ lowering(np.linalg.multi_dot)(numpy_source(np.linalg.multi_dot))
 @lowering(np.einsum)
 def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
     """Repeated labels become diagonals, labels of one operand alone are summed, the rest is contracted in pairs."""
-    arrays, terms, kept = _parsed(operands)
+    arrays, terms, kept = _parsed(operands, optimize)
     sizes = {}
     for a, labels in zip(arrays, terms):
         for n, label in zip(a.shape, labels):
@@ -263,7 +268,7 @@ def _order_of_pairs(work, kept, optimize):
     return path[1:]
 
 
-def _parsed(operands):
+def _parsed(operands, optimize):
     """(arrays, labels of each, labels of the result) from einsum's arguments in either form, checked by NumPy itself."""
     if isinstance(operands[0], str):
         inputs, arrow, output = operands[0].replace(" ", "").replace("...", ".").partition("->")
@@ -273,7 +278,7 @@ def _parsed(operands):
         arrays = [asarray(a) for a in operands[:len(operands) // 2 * 2:2]]
         terms = [["." if k is Ellipsis else k for k in labels] for labels in operands[1::2]]
         output = ["." if k is Ellipsis else k for k in operands[-1]] if len(operands) % 2 else None
-    _check(operands, arrays)
+    _check(operands, arrays, optimize)
     spread = [a.ndim - len(term) + 1 if "." in term else 0 for a, term in zip(arrays, terms)]
     full = [("...", k) for k in range(max(spread, default=0), 0, -1)]  # the axes of an ellipsis, numbered from the last
     terms = [_expanded(term, full[len(full) - n:]) for term, n in zip(terms, spread)]
@@ -287,11 +292,12 @@ def _expanded(labels, ellipsis):
     return [k for label in labels for k in (ellipsis if label == "." else [label])]
 
 
-def _check(operands, arrays):
+def _check(operands, arrays, optimize):
     """Raise what np.einsum raises: it is called with operands as short as they can be while lengths stay equal or different."""
     lengths = {n: k for k, n in enumerate(sorted({n for a in arrays for n in a.shape if n != 1}))}
     small = (np.empty(tuple(1 if n == 1 else lengths[n] + (lengths[n] > 0) for n in a.shape), a.dtype) for a in arrays)
     if isinstance(operands[0], str):
-        np.einsum(operands[0], *small)
+        np.einsum(operands[0], *small, optimize=optimize)
     else:
-        np.einsum(*[next(small) if k % 2 == 0 and k < len(operands) // 2 * 2 else part for k, part in enumerate(operands)])
+        np.einsum(*[next(small) if k % 2 == 0 and k < len(operands) // 2 * 2 else part for k, part in enumerate(operands)],
+                  optimize=optimize)

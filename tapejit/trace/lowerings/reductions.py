@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, existing, filled, given, masked
+from .common import NO_VALUE, asarray, axes_of, cast, check_mask, concrete, deliver, existing, filled, given, masked, static
 from .numpy_source import numpy_source
 
 # --- sums ------------------------------------------------------------------------------------------------------------
@@ -19,9 +19,25 @@ def accumulator(dtype):
     return np.add.reduce(np.empty(0, dtype)).dtype
 
 
-def reduced(op, a, axis, keepdims):
-    """`a` reduced by a tape op over `axis` (None: all axes)."""
-    axes = axes_of(axis, a.ndim)
+_UFUNCS = {"sum": np.add, "max": np.maximum, "min": np.minimum, "any": np.logical_or, "all": np.logical_and, "prod": np.multiply}
+
+
+def check_reduction(op, a, axis, keepdims, initial=NO_VALUE):
+    """NumPy's errors for a reduction, asked on an array whose axes are of length 1, or 0 where those of `a` are."""
+    options = {"initial": concrete(initial)} if given(initial) else {}
+    keepdims = keepdims if given(keepdims) else False
+    _UFUNCS[op].reduce(np.ones([min(n, 1) for n in a.shape], a.dtype), static(axis), keepdims=keepdims, **options)
+
+
+def reduced_axes(axis, ndim):
+    """The axes of a reduction; a number has an axis 0, which NumPy's ufuncs take."""
+    return () if ndim == 0 and type(axis) is int and axis in (0, -1) else axes_of(axis, ndim)
+
+
+def reduced(op, a, axis, keepdims, initial=NO_VALUE):
+    """`a` reduced by a tape op over `axis` (None: all axes). `initial` is only checked."""
+    check_reduction(op, a, axis, keepdims, initial)
+    axes = reduced_axes(axis, a.ndim)
     y = OPS[op](a, axes=axes)
     if keepdims and given(keepdims):
         y = OPS["reshape"](y, shape=tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
@@ -32,10 +48,10 @@ def reduced(op, a, axis, keepdims):
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
     a = asarray(a)
     a = masked(cast(a, dtype or accumulator(a.dtype)), where, 0)
-    total = reduced("sum", a, axis, keepdims)
-    if given(initial):
+    total = reduced("sum", a, axis, keepdims, initial)
+    if given(initial) and initial is not None:
         total = cast(asarray(initial), a.dtype) + total
-    return deliver(total, out)
+    return deliver(total, out, "unsafe")
 
 
 def count(a, axis, keepdims, where):
@@ -60,7 +76,8 @@ def mean_(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     dtype = mean_dtype(a, dtype)
     working = np.dtype(np.float32) if dtype == np.float16 else dtype  # as NumPy does: float16 overflows early
     total = sum_(a, axis=axis, dtype=working, keepdims=keepdims, where=where)
-    return deliver(cast(divided(total, count(a, axis, keepdims, where)), dtype), out, "unsafe")
+    quotient = divided(total, count(a, axis, keepdims, where))
+    return deliver(cast(quotient, dtype) if out is None else quotient, out, "unsafe")
 
 
 @lowering(np.var)
@@ -79,12 +96,22 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     dtype = square.dtype if dtype.kind == "c" else dtype
     total = sum_(square, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     left = count(a, axis, keepdims, where) - ddof
-    return deliver(divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0)), out, "unsafe")
+    y = divided(total, max(left, 0) if isinstance(left, (int, float)) else np.maximum(left, 0))
+    return deliver(y if dtype.kind in "fc" else cast(y, dtype), out, "unsafe")
 
 
 @lowering(np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=NO_VALUE, correction=NO_VALUE):
-    return deliver(np.sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+    y = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    if y.dtype.kind != "f" and y.ndim:
+        np.sqrt(1, out=np.zeros(1, y.dtype))  # NumPy's error
+    return deliver(root(y), out)
+
+
+def root(y):
+    """The square root of a sum of squares: where that is 0 the derivative is 0, where sqrt alone gives 0 * inf."""
+    zero = y == 0
+    return np.where(zero, y, np.sqrt(np.where(zero, y.dtype.type(1), y)))[()] if y.dtype.kind == "f" else np.sqrt(y)
 
 
 # --- products --------------------------------------------------------------------------------------------------------
@@ -95,7 +122,8 @@ def prod_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, 
     """Multiplied by halves, so that the derivative is right where elements are zero, to any order."""
     a = asarray(a)
     a = masked(cast(a, dtype or accumulator(a.dtype)), where, 1)
-    axes = axes_of(axis, a.ndim)
+    check_reduction("prod", a, axis, keepdims, initial)
+    axes = reduced_axes(axis, a.ndim)
     rest = tuple(k for k in range(a.ndim) if k not in axes)
     kept = tuple(a.shape[k] for k in rest)
     shape = tuple(1 if k in axes else n for k, n in enumerate(a.shape)) if keepdims and given(keepdims) else kept
@@ -106,8 +134,8 @@ def prod_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NO_VALUE, 
         half = len(a) // 2
         pairs = a[:half] * a[half:2 * half]
         a = np.concatenate([pairs, a[2 * half:]]) if len(a) % 2 else pairs
-    total = a[0] if not given(initial) else cast(asarray(initial), a.dtype) * a[0]
-    return deliver(total if total.shape == shape else total.reshape(shape), out)
+    total = a[0] if not given(initial) or initial is None else cast(asarray(initial), a.dtype) * a[0]
+    return deliver(total if total.shape == shape else total.reshape(shape), out, "unsafe")
 
 
 # --- largest and smallest --------------------------------------------------------------------------------------------
@@ -118,17 +146,19 @@ def _extremum(function, merge):
 
     def lowered(a, axis=None, out=None, keepdims=False, initial=NO_VALUE, where=True):
         a = asarray(a)
-        if not given(initial):
+        if not given(initial) or initial is None:
             if where is not True:
                 function(np.zeros(a.shape, a.dtype), axis, None, keepdims, where=where)  # NumPy's error: there is no identity
-            return deliver(reduced(op, a, axis, keepdims), out)
+            return deliver(reduced(op, a, axis, keepdims), out, "unsafe")
+        check_reduction(op, a, axis, keepdims, initial)
         initial = cast(asarray(initial), a.dtype)
-        axes = axes_of(axis, a.ndim)
+        axes = reduced_axes(axis, a.ndim)
         if 0 in (a.shape[k] for k in axes):
             a = np.broadcast_to(initial, tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
         elif where is not True:
+            check_mask(where, a)
             a = np.where(where, a, initial)
-        return deliver(merge(reduced(op, a, axis, keepdims), initial), out)
+        return deliver(merge(reduced(op, a, axis, keepdims), initial), out, "unsafe")
     return lowered
 
 
@@ -151,7 +181,7 @@ def cumsum(a, axis=None, dtype=None, out=None):
     if axis is None:
         a, axis = a.ravel(), 0
     (axis,) = axes_of(axis, a.ndim)
-    return deliver(OPS["cumsum"](cast(a, dtype or accumulator(a.dtype)), axis=axis), out)
+    return deliver(OPS["cumsum"](cast(a, dtype or accumulator(a.dtype)), axis=axis), out, "unsafe")
 
 
 @lowering(np.cumprod)
@@ -166,7 +196,7 @@ def cumprod(a, axis=None, dtype=None, out=None):
         head, late, early = a[before + (slice(None, span),)], a[before + (slice(span, None),)], a[before + (slice(None, -span),)]
         a = OPS["concatenate"](head, late * early, axis=axis)
         span *= 2
-    return deliver(a.copy("K"), out)
+    return deliver(a.copy("K"), out, "unsafe")
 
 
 def _cumulative(function, start):
@@ -193,12 +223,40 @@ def _without_nan(function):
     """The function over the elements that are not NaN."""
     def lowered(a, *args, where=True, **kwargs):
         a = asarray(a)
+        if function is mean_:
+            _check_inexact(a, **dict(zip(("axis", "dtype", "out"), args), **kwargs))
         return function(a, *args, where=np.logical_and(np.logical_not(np.isnan(a)), where), **kwargs)
     return lowered
 
 
-for _function, _lowered in ((np.nansum, sum_), (np.nanprod, prod_), (np.nanmean, mean_), (np.nanvar, var), (np.nanstd, std)):
+for _function, _lowered in ((np.nansum, sum_), (np.nanprod, prod_), (np.nanmean, mean_)):
     lowering(_function)(_without_nan(_lowered))
+
+
+def _check_inexact(a, dtype=None, out=None, **rest):
+    """NumPy's errors for the mean and the variance of the numbers among NaN."""
+    if a.dtype.kind in "fc" and dtype is not None and not np.issubdtype(dtype, np.inexact):
+        raise TypeError("If a is inexact, then dtype must be inexact")
+    if a.dtype.kind in "fc" and out is not None and not np.issubdtype(out.dtype, np.inexact):
+        raise TypeError("If a is inexact, then out must be inexact")
+
+
+@lowering(np.nanvar)
+def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=NO_VALUE, correction=NO_VALUE):
+    """NaN where no degree of freedom is left; var would give infinity there."""
+    a = asarray(a)
+    _check_inexact(a, dtype, out)
+    where = np.logical_and(np.logical_not(np.isnan(a)), where)
+    y = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    if a.dtype.kind in "fc":
+        left = count(a, axis, keepdims, where) - (correction if given(correction) else ddof)
+        y = np.where(left <= 0, y.dtype.type(np.nan), y)[()]
+    return deliver(y, out, "unsafe")
+
+
+@lowering(np.nanstd)
+def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=NO_VALUE, correction=NO_VALUE):
+    return deliver(root(nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
 
 
 def _replacing_nan(function, value):
@@ -218,7 +276,9 @@ def _nan_extremum(lowered, worst):
             return lowered(a, axis, out, keepdims, initial, where)
         nan = np.isnan(a)
         y = lowered(np.where(nan, a.dtype.type(worst), a), axis, None, keepdims, initial, where)
-        return deliver(np.where(np.all(nan, axis=axis, keepdims=keepdims, where=where), a.dtype.type(np.nan), y)[()], out)
+        if not given(initial) or not isinstance(concrete(a), np.ndarray):  # of a number, NumPy leaves out `initial`
+            y = np.where(np.all(nan, axis=axis, keepdims=keepdims, where=where), a.dtype.type(np.nan), y)[()]
+        return deliver(y, out, "unsafe")
     return result
 
 
@@ -228,5 +288,5 @@ lowering(np.nanmin)(_nan_extremum(min_, np.inf))
 # --- differences and what is built on sums, in NumPy's own code ------------------------------------------------------
 
 for _function in (np.diff, np.ediff1d, np.gradient, np.trapezoid, np.average, np.cov, np.corrcoef, np.unwrap, np.apply_along_axis,
-                  np.apply_over_axes, np.histogram, np.histogram_bin_edges):
+                  np.apply_over_axes, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges):
     lowering(_function)(numpy_source(_function))

@@ -5,7 +5,7 @@ import numpy as np
 from ...ops import OPS, ROWS
 from ..recorder import innermost
 from ..tracer import Tracer, concrete, lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, static, weak
+from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, hollow, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,9 @@ def _conditions(x, condlist, pieces):
     elif len(conditions) != pieces:
         n = len(conditions)
         raise ValueError(f"with {n} condition(s), either {n} or {n + 1} functions are expected")
-    return conditions
+    if any(c.ndim and c.shape != x.shape[:c.ndim] for c in conditions):
+        x[conditions[0]], x[conditions[-1]]  # NumPy's error for a mask of another shape
+    return [c.reshape(c.shape + (1,) * (x.ndim - c.ndim)) if 0 < c.ndim < x.ndim else c for c in conditions]
 
 
 def _piece(x, condition, function, args, kw, y):
@@ -94,17 +96,20 @@ def clip(a, a_min=NO_VALUE, a_max=NO_VALUE, out=None, *, min=NO_VALUE, max=NO_VA
         if given(a_min) or given(a_max):
             raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
         a_min, a_max = min, max
+    elif given(a_min) != given(a_max):
+        np.clip(0, 0)  # NumPy's error
     a_min, a_max = (None if not given(bound) else bound for bound in (a_min, a_max))
     y = a
     if a_min is not None:
         y = np.maximum(y, a_min, **kwargs)
     if a_max is not None:
         y = np.minimum(y, a_max, **kwargs)
-    return deliver(asarray(y).copy() if y is a else y, out)
+    return deliver(asarray(y).copy() if y is a else y, out, stretch=True)
 
 
 @lowering(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    np.nan_to_num(0.0, copy)  # NumPy's error
     x = asarray(x)
     if x.dtype.kind == "c":
         if not copy:
@@ -116,7 +121,8 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
         return x
     for value in (nan, posinf, neginf):
         if value is not None:
-            np.copyto(np.empty((), x.dtype), concrete(asarray(value)), where=False)  # NumPy's errors
+            np.broadcast_to(hollow(np.shape(concrete(value))), x.shape)  # NumPy's errors
+            np.can_cast(asarray(value).dtype, x.dtype, "same_kind") or np.copyto(np.zeros(1, x.dtype), concrete(value))
     limits = np.finfo(x.dtype)
     y = np.where(np.isnan(x), cast(asarray(nan), x.dtype), x)
     y = np.where(x == np.inf, cast(asarray(limits.max if posinf is None else posinf), x.dtype), y)
@@ -132,7 +138,7 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 
 def _places(indices, count, mode):
     """Integer indices made valid for an axis of `count` elements as np.take's mode says."""
-    indices = asarray(indices)
+    indices = asarray(int(indices) if type(indices) is float else indices)
     if indices.dtype.kind not in "iu" and indices.size:
         np.take(np.empty(1), np.empty(0, indices.dtype))  # NumPy's error
         indices = cast(indices, np.intp)
@@ -150,9 +156,9 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     a = asarray(a)
     if axis is None:
         a, axis = a.ravel(), 0
-    (axis,) = axes_of(axis, a.ndim) if a.ndim else (0,)
+    (axis,) = axes_of(axis, a.ndim or 1)
     a = a if a.ndim else a.reshape(1)
-    return deliver(OPS["take"](a, _places(indices, a.shape[axis], mode), axis=axis), out)
+    return deliver(OPS["take"](a, _places(indices, a.shape[axis], mode), axis=axis), out, "unsafe")
 
 
 def _along(arr, indices, axis):
@@ -188,7 +194,7 @@ def choose(a, choices, out=None, mode="raise"):
     for place, choice in enumerate(choices[1:], 1):
         y = OPS["where"](places == place, cast(choice, dtype), y)
     shape = np.broadcast_shapes(a.shape, *(c.shape for c in choices))
-    return deliver(y if y.shape == shape else np.broadcast_to(y, shape).copy(), out)
+    return deliver(y if y.shape == shape else np.broadcast_to(y, shape).copy(), out, "unsafe")
 
 
 # --- by mask: the mask decides the shape, so it becomes a guard ------------------------------------------------------

@@ -13,6 +13,7 @@ from ..assemble import array_of, assemble
 from ..tracer import LOWERINGS, Tracer
 from .common import holds_tracer
 from .creation import CREATION
+from .numpy_source import REPLACED
 
 
 def looks_everywhere(function):
@@ -62,5 +63,7 @@ def _gathered(x):
     return assemble(x) if type(x) is not Tracer and isinstance(x, (list, tuple)) and holds_tracer(x) else array_of(x)
 
 
-STAND_INS = CREATION | {f: looks_everywhere(f) for f in LOWERINGS if f not in CREATION and not isinstance(f, np.ufunc)}
+_LOOKING = {f: looks_everywhere(f) for f in LOWERINGS if f not in CREATION and not isinstance(f, np.ufunc)}
+REPLACED.update(_LOOKING)  # NumPy's own code hands sequences of arrays on, too
+STAND_INS = CREATION | _LOOKING
 STAND_INS |= {f: Ufunc(f) for f in vars(np).values() if isinstance(f, np.ufunc)}

@@ -7,6 +7,7 @@ arguments raise NumPy's errors. Where NumPy gives a view, so does the tape op th
 import numpy as np
 
 from ...ops import OPS
+from ...tape.types import NAME_OF_DTYPE
 from ..tracer import LOWERINGS, lowering
 from .common import asarray, axes_of, cast, concrete, existing, filled, hollow, owned, stand_in, static
 from .numpy_source import numpy_source
@@ -19,6 +20,7 @@ def reshape(a, /, shape, order="C", *, copy=None):
     a = asarray(a)
     shape = static(shape)
     result = np.reshape(stand_in(a), shape).shape
+    np.empty(0).ravel(order)  # NumPy's error
     if order == "F" or (order == "A" and _is_fortran(a)):
         return OPS["reshape"](a.T, shape=result[::-1]).T
     if copy is False:
@@ -35,6 +37,7 @@ def _is_fortran(a):
 @lowering(np.ravel)
 def ravel(a, order="C"):
     a = asarray(a)
+    np.empty(0).ravel(order)  # NumPy's error
     if order == "K":  # memory order: axes by falling stride
         strides = concrete(a).strides
         axes = tuple(sorted(range(a.ndim), key=lambda k: -abs(strides[k])))
@@ -181,7 +184,10 @@ lowering(np.triu)(_triangle(lambda shape, k: ~np.tri(*shape, k=k - 1, dtype=bool
 @lowering(np.broadcast_to)
 def broadcast_to(array, shape, subok=False):
     array = asarray(array)
-    return OPS["broadcast"](array, shape=np.broadcast_to(stand_in(array), static(shape)).shape)
+    result = OPS["broadcast"](array, shape=np.broadcast_to(stand_in(array), static(shape)).shape)
+    if type(concrete(result)) is np.ndarray:
+        concrete(result).flags.writeable = False  # as NumPy's: its elements may lie at one place
+    return result
 
 
 @lowering(np.broadcast_arrays)
@@ -251,7 +257,8 @@ def pad(array, pad_width, mode="constant", **kwargs):
     one_value = mode == "constant" and np.ndim(kwargs.get("constant_values", 0)) == 0
     if not (takes_elements or one_value):
         return _pad_source(array, pad_width, mode, **kwargs)
-    shape = np.pad(np.empty(array.shape, bool), pad_width, mode, **({} if one_value else kwargs)).shape  # NumPy's errors
+    checked = {name: value for name, value in kwargs.items() if not one_value or name != "constant_values"}
+    shape = np.pad(np.empty(array.shape, bool), pad_width, mode, **checked).shape  # NumPy's errors
     width = _as_pairs(pad_width, array.ndim)
     if one_value:
         value = cast(asarray(kwargs.get("constant_values", 0)), array.dtype)
@@ -279,9 +286,10 @@ def _as_pairs(pad_width, ndim):
 @lowering(*existing("astype"))
 def astype(x, dtype, /, *, copy=True, device=None):
     np.astype(stand_in(x), dtype, copy=copy, **({} if device is None else {"device": device}))  # NumPy's errors
-    return x.astype(dtype, copy=copy)
+    return x.astype(dtype, copy=copy) if np.dtype(dtype) in NAME_OF_DTYPE else cast(x, dtype)
 
 
 @lowering(np.copy)
 def copy(a, order="K", subok=False):
+    np.empty(0).copy(order)  # NumPy's error
     return asarray(a).copy(order)

@@ -32,8 +32,9 @@ def convolve(a, v, mode="full"):
 def correlate(a, v, mode="valid"):
     a, v = np.atleast_1d(asarray(a), asarray(v))
     np.correlate(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
-    y = convolve(a, np.conj(v[::-1]), mode)
-    return y
+    if len(v) > len(a):  # the shorter one moves along the longer one, and the result is turned round
+        return np.conj(convolve(v, np.conj(a[::-1]), mode))[::-1]
+    return convolve(a, np.conj(v[::-1]), mode)
 
 
 @lowering(np.interp)
@@ -44,6 +45,8 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         np.interp(np.empty(0, x.dtype) if x.ndim else concrete(x), np.empty(1, xp.dtype), np.empty(1, fp.dtype))  # NumPy's errors
     x, xp = cast(x, np.float64), cast(xp, np.float64)
     fp = cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
+    if left is not None or right is not None:
+        np.interp(0.0, [0.0], [0j if fp.dtype.kind == "c" else 0.0], *map(concrete, (left, right)))  # NumPy's errors
     if period is not None:
         if period == 0:
             raise ValueError("period must be a non-zero value")
@@ -81,8 +84,14 @@ def vander(x, N=None, increasing=False):
 
 @lowering(np.polymul)
 def polymul(a1, a2):
-    return np.convolve(*(np.trim_zeros(np.atleast_1d(asarray(a)), "f") for a in (a1, a2)))
+    return np.convolve(*map(_coefficients, (a1, a2)))
 
 
-for _function in (np.polyval, np.polyadd, np.polysub, np.polyder, np.polyint, np.polydiv, np.poly, np.i0):
+def _coefficients(a):
+    """Those of a polynomial from the first that is not zero on; at least one."""
+    a = np.trim_zeros(np.atleast_1d(asarray(a)), "f")
+    return a if len(a) else np.zeros(1, a.dtype)
+
+
+for _function in (np.polyval, np.polyadd, np.polysub, np.polyder, np.polyint, np.polydiv, np.poly, np.polyfit, np.roots, np.i0):
     lowering(_function)(numpy_source(_function))

@@ -1,0 +1,150 @@
+"""The functions of the coverage table, by the part of NumPy or SciPy that they are in, and an example call of each.
+
+Most are called by the first of `PATTERNS` that the function takes; `CALLS` says how to call the others. In an example, `f` is
+the function; x, y, p, s, m and k are a vector, two more of its length, a number, a matrix and integers: see `table.py`.
+"""
+
+ELEMENTWISE = """
+add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp logaddexp2 mod remainder fmod floor_divide divmod power
+float_power arctan2 hypot negative positive abs absolute fabs reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos
+arctan sinh cosh tanh arcsinh arccosh arctanh rad2deg degrees deg2rad radians square sqrt cbrt sinc i0 nan_to_num real imag conj
+conjugate angle real_if_close clip where astype copysign frexp ldexp modf nextafter spacing
+"""
+SHAPES = """
+reshape roll array_split split vsplit hsplit dsplit unstack ravel expand_dims squeeze diag diagflat diagonal flipud fliplr flip rot90
+trace full triu tril swapaxes moveaxis rollaxis transpose permute_dims matrix_transpose broadcast_to broadcast_arrays atleast_1d
+atleast_2d atleast_3d repeat tile resize pad concatenate concat vstack hstack dstack column_stack stack append block array asarray copy
+meshgrid trim_zeros apply_along_axis apply_over_axes
+"""
+REDUCTIONS = """
+sum mean average prod var std max min amax amin ptp median quantile percentile cumsum cumprod cumulative_sum cumulative_prod nansum
+nanprod nanmean nanvar nanstd nanmax nanmin nanmedian nanquantile nanpercentile nancumsum nancumprod diff ediff1d gradient trapezoid
+cov corrcoef linspace logspace geomspace
+"""
+ORDER = """
+sort msort sort_complex partition argsort argpartition argmax argmin lexsort searchsorted digitize bincount histogram histogram2d
+histogramdd histogram_bin_edges unique unique_all unique_values intersect1d union1d setdiff1d setxor1d
+"""
+PRODUCTS = """
+dot vdot inner outer matmul tensordot einsum kron cross vecdot matvec vecmat convolve correlate interp unwrap vander poly polyadd polyder
+polydiv polyfit polyint polymul polysub polyval roots
+"""
+SELECTION = """
+take take_along_axis put put_along_axis choose compress extract delete insert place select piecewise nonzero copyto fill_diagonal putmask
+"""
+FLAT = """
+floor ceil round rint around fix trunc sign heaviside signbit equal not_equal less less_equal greater greater_equal logical_and logical_or
+logical_xor logical_not isnan isinf isfinite isposinf isneginf isreal iscomplex isclose isin zeros_like ones_like full_like empty_like any
+all array_equal array_equiv allclose count_nonzero flatnonzero argwhere
+"""
+LINALG = """
+cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv lstsq matmul matrix_norm matrix_power matrix_rank matrix_transpose multi_dot
+norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace vecdot vector_norm
+"""
+FFT = "fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft fftshift ifftshift"
+SPECIAL = """
+beta betainc betaln gammasgn polygamma psi digamma gamma gammaln loggamma rgamma gammainc gammaincc gammaincinv j0 y0 j1 y1 jn jv yn yv i0
+i0e i1 i1e iv ive k0 k1 kv erf erfc erfcx erfinv erfcinv expit log_expit logit xlogy xlog1py entr rel_entr kl_div ndtr log_ndtr ndtri exp1
+expi expn sici fresnel dawsn spence zeta boxcox boxcox1p hyp1f1 hyp2f1 wofz owens_t poch bdtr stdtr logsumexp softmax log_softmax
+multigammaln comb factorial
+"""
+GROUPS = [("numpy", "Elementwise", ELEMENTWISE), ("numpy", "Shape and joining", SHAPES), ("numpy", "Reductions and ranges", REDUCTIONS),
+          ("numpy", "Order, sets and counts", ORDER), ("numpy", "Products, signals and polynomials", PRODUCTS),
+          ("numpy", "Selection and writes", SELECTION), ("numpy", "Rounding, comparisons and questions", FLAT),
+          ("numpy.linalg", "Linear algebra", LINALG), ("numpy.fft", "Fourier transforms", FFT),
+          ("scipy.special", "Special functions", SPECIAL)]
+
+PATTERNS = ("f(x)", "f(x, y)", "f(m)", "f(m, x)")
+CALLS = {"numpy": {name: call.strip() for name, call in (line.split(None, 1) for line in """
+arccosh f(p)
+clip f(x, 0.4, 0.5)
+where f(x > 0.4, x, y)
+astype f(x, np.float64)
+ldexp f(x, k)
+reshape f(x, (3, 1))
+array_split f(x, 2)
+split f(x, 3)
+vsplit f(m, 3)
+hsplit f(m, 3)
+dsplit f(m[:, :, None], 1)
+roll f(x, 1)
+rot90 f(m)
+full f((2,), s)
+swapaxes f(m, 0, 1)
+moveaxis f(m, 0, 1)
+rollaxis f(m, 1)
+broadcast_to f(x, (2, 3))
+broadcast_arrays f(x, m)
+expand_dims f(x, 0)
+repeat f(x, 2)
+tile f(x, 2)
+resize f(x, 5)
+pad f(x, 1)
+append f(x, y)
+concatenate f([x, y])
+concat f([x, y])
+vstack f([x, y])
+hstack f([x, y])
+dstack f([x, y])
+column_stack f([x, y])
+stack f([x, y])
+block f([x, y])
+array f([s, x[0]])
+meshgrid f(x, y)
+apply_along_axis f(np.sum, 0, m)
+apply_over_axes f(np.sum, m, 0)
+quantile f(x, 0.3)
+percentile f(x, 30)
+nanquantile f(x, 0.3)
+nanpercentile f(x, 30)
+linspace f(s, x[0], 4)
+logspace f(s, x[0], 4)
+geomspace f(s, x[0], 4)
+cov f(m)
+corrcoef f(m)
+partition f(x, 1)
+argpartition f(x, 1)
+lexsort f((x, y))
+searchsorted f(np.sort(x), y)
+digitize f(x, [0.4, 0.5])
+bincount f(k, x)
+histogram f(x, [0.0, 0.4, 1.0], weights=y)
+histogram2d f(x, y, 2, weights=x)
+histogramdd f(m, 2, weights=x)
+histogram_bin_edges f(x, 2)
+einsum f('ij,j', m, x)
+tensordot f(m, m, 1)
+cross f(x, y)
+matvec f(m, x)
+vecmat f(x, m)
+interp f(x, [0.0, 0.4, 1.0], y)
+polyfit f(p, x, 1)
+polyval f(x, y)
+take f(x, k)
+take_along_axis f(x, k, 0)
+put f(a := x.copy(), [0], s) or a
+put_along_axis f(a := x.copy(), k[:1], s, 0) or a
+choose f([0, 1, 0], [x, y])
+compress f([True, False, True], x)
+extract f([True, False, True], x)
+delete f(x, 1)
+insert f(x, 1, s)
+place f(a := x.copy(), x > 0.4, [s]) or a
+select f([x > 0.4], [x], 0.0)
+piecewise f(x, [x > 0.4], [lambda v: v ** 2, 0.0])
+copyto f(a := x.copy(), y) or a
+fill_diagonal f(a := m.copy(), s) or a
+putmask f(a := x.copy(), x > 0.4, y) or a
+fix f(x)
+full_like f(x, s)
+isin f(x, y)
+polydiv f(p, x[:2])
+""".strip().splitlines())}, "numpy.linalg": {
+    "lstsq": "f(m, x, None)", "matrix_power": "f(m, 2)", "multi_dot": "f([m, m, x])", "solve": "f(m, x)", "tensordot": "f(m, m, axes=1)",
+    "tensorinv": "f(m, 1)", "tensorsolve": "f(m, x)", "cross": "f(x, y)", "outer": "f(x, y)", "matmul": "f(m, m)", "vecdot": "f(x, y)",
+    **dict.fromkeys(("eigh", "eigvalsh"), "f(m)")},
+    "numpy.fft": {"fft2": "f(m)", "ifft2": "f(m)", "rfft2": "f(m)", "irfft2": "f(m)"},
+    "scipy.special": {name: call for call, names in (
+        ("f(2, x)", "jn yn jv yv iv ive kv polygamma expn"), ("f(p)", "zeta"), ("f(2.0, x)", "gammainc gammaincc gammaincinv stdtr"),
+        ("f(2.0, 3.0, x)", "betainc"), ("f(1.0, 3, x)", "bdtr"), ("f(1.0, 2.0, x)", "hyp1f1"), ("f(1.0, 2.0, 1.5, x)", "hyp2f1"),
+        ("f(p[0], 1)", "multigammaln"), ("f(p, 1)", "comb"), ("f(x)", "factorial")) for name in names.split()}}
