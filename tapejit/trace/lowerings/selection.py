@@ -109,7 +109,7 @@ def clip(a, a_min=NO_VALUE, a_max=NO_VALUE, out=None, *, min=NO_VALUE, max=NO_VA
 
 @lowering(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    np.nan_to_num(0.0, copy)  # NumPy's error
+    np.nan_to_num(np.zeros(()), copy)  # NumPy's error
     x = asarray(x)
     if x.dtype.kind == "c":
         if not copy:
