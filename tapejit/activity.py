@@ -26,6 +26,7 @@ Memory that is not set yet may hold anything, NaN too: a sweep adds to it, so be
 from __future__ import annotations
 
 import contextlib
+import inspect
 from types import MethodType
 
 from .errors import ArgumentError
@@ -38,7 +39,7 @@ _NO_KEYWORDS = {}
 KNOWN = 64  # functions that a mode remembers by identity
 
 
-def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pure=False):
+def autodiff(mode, function, *activities, **options):
     """Differentiate `function` at the activities' values, through the activities' shadows.
 
     mode   Reverse: returns a tuple with the derivative of each Active argument and None for the others. The result of the function, one number, is seeded with 1
@@ -61,9 +62,26 @@ def autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pu
         known = mode.known[function]  # of a method: by its function and its object
     except (AttributeError, KeyError, TypeError):
         known = None
-    if known is not None and (known.function is function or type(function) is MethodType) and ret is None and retarget is True and pure is False:
-        return known.fast(activities, _NO_KEYWORDS, seed)
+    if known is not None and not options and (known.function is function or type(function) is MethodType):
+        return known.fast(activities, _NO_KEYWORDS, None)
+    return _with_options(mode, function, *activities, **options)
+
+
+def _with_options(mode, function, *activities, ret=None, seed=None, retarget=True, pure=False):
+    """autodiff with its options taken apart, which the commonest call does not have: this is its signature."""
+    if ret is None and seed is not None and retarget is True and pure is False and isinstance(mode, Mode):
+        known = None
+        with contextlib.suppress(KeyError, TypeError):
+            known = mode.known[function]
+            if known.function is not function and type(function) is not MethodType:
+                known = None
+        if known is not None:
+            return known.fast(activities, _NO_KEYWORDS, seed)
     return _autodiff(mode, function, activities, ret, seed, retarget, pure)
+
+
+_with_options.__name__ = _with_options.__qualname__ = "autodiff"  # as errors name it
+autodiff.__signature__ = inspect.signature(_with_options)
 
 
 def _autodiff(mode, function, activities, ret, seed, retarget, pure):
