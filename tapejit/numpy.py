@@ -13,6 +13,7 @@ import numpy as _numpy
 
 from .trace import complex_numbers as _complex_numbers  # noqa: F401  enters complex and cmath among the equivalents
 from .trace import equivalents as _equivalents
+from .trace import generators as _generators  # noqa: F401  enters np.random's functions among the equivalents
 from .trace import vectorized as _vectorized  # noqa: F401  enters np.vectorize and its like among the equivalents
 
 

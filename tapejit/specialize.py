@@ -86,6 +86,8 @@ class Entry:
             try:
                 return self.run(leaves, extra), True
             except GuardMissed as missed:
+                if isinstance(missed, IndexError):
+                    raise
                 if not self._accept(missed):
                     self.program = compile_tape(without_guards(self.tape), late=self.answer.late, added=self.answer.added)
                     return self.run(leaves, extra), False

@@ -71,6 +71,13 @@ class GuardMissed(Exception):
         self.number, self.found = number, found
 
 
+class IndexMissed(GuardMissed, IndexError):
+    """An index is out of range for an axis. What the function does then, raise or catch, is not on this tape. Nothing was written."""
+
+    def __init__(self, index, size):
+        Exception.__init__(self, f"index {index} is out of bounds for an axis of size {size}")
+
+
 class Workspace:
     """The memory of one run: arena, block registers, bindings. `c` is the kernel's pointer."""
 
@@ -191,7 +198,7 @@ class Program:
     def run(self, inputs, outputs, workspace=None, segment=None):
         """Run all segments, or one, on C-contiguous arrays of the declared types; the outputs are written.
 
-        Raises GuardMissed, IndexError (indices out of range), MemoryError, or a ShadowError for an output that cannot be written.
+        Raises GuardMissed, IndexMissed (indices out of range), MemoryError, or a ShadowError for an output that cannot be written.
         """
         ws = self.acquire() if workspace is None else workspace
         try:
@@ -270,7 +277,7 @@ class Program:
         if status == lib.TJ_GUARD:
             return GuardMissed(first, self._found(ws, second))
         if status == lib.TJ_INDEX:
-            return IndexError(f"index {first} is out of bounds for an axis of size {second}")
+            return IndexMissed(first, second)
         if status == lib.TJ_MEMORY:
             return MemoryError("no memory for the seeds of a Jacobian")
         if status == lib.TJ_OVERLAP:

@@ -6,6 +6,7 @@ flattened, joined and reshaped. Stretches of plain numbers become one constant e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -46,11 +47,24 @@ def assemble(nested, dtype=None):
     return array(trace, value, id if value.ndim == 1 else trace.emit(OPS["reshape"], (id,), (value.shape,)))
 
 
+def of_objects(nested):
+    """An object array of the elements of `nested`, tracers among them."""
+    leaves = []
+    shape = np.array(_values(nested, leaves)).shape
+    objects = np.empty(shape, object)
+    for k, item in enumerate(item for leaf in leaves for item in (np.ravel(leaf) if np.ndim(concrete(leaf)) else [leaf])):
+        objects.flat[k] = item
+    return objects
+
+
 def array_of(x):
-    """What an object with `__array__` is to NumPy, an array or a tracer; anything else as it is."""
+    """What an object with `__array__` is to NumPy, an array or a tracer; other sequences of tracers as lists; anything else as it is."""
     kind = type(x)
-    if kind in _KNOWN or kind is Tracer or isinstance(x, (np.ndarray, np.generic)) or not hasattr(kind, "__array__"):
+    if kind in _KNOWN or kind is Tracer or isinstance(x, (np.ndarray, np.generic)):
         return x
+    if not hasattr(kind, "__array__"):
+        is_other = isinstance(x, Sequence) and not isinstance(x, (list, tuple, str, bytes, range, memoryview))
+        return list(x) if is_other and any(type(item) is Tracer for item in x) else x
     return x if hasattr(kind, "__array_ufunc__") or hasattr(kind, "__array_function__") else x.__array__()
 
 

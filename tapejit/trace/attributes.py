@@ -97,14 +97,14 @@ class Flat:
         return part if part.storage is None else copied(part)
 
     def __setitem__(self, key, value):
-        x = self.base
-        flat = copied(self._ravelled())
+        x, key = self.base, extracted(key, "an index of .flat") if type(key) is Tracer else key
         value = assemble(value) if type(value) in (list, tuple) else value
-        if np.size(value) and isinstance(key, slice):  # x.flat[:] = v repeats v
-            n = len(range(*key.indices(len(self))))
-            value = LOWERINGS[np.resize](value, (n,)) if type(value) is Tracer else np.resize(value, (n,))
-        flat[key] = value
-        x[...] = apply_op(OPS["reshape"], (flat,), {"shape": x.value.shape})
+        x.value.copy().flat[key] = concrete(value)  # NumPy's errors
+        places = np.full(x.value.shape, -1)  # which element of the value goes where: NumPy repeats a short one
+        places.flat[key] = np.arange(np.size(concrete(value))).reshape(np.shape(concrete(value)))
+        if (places >= 0).any():
+            flat = apply_op(OPS["reshape"], (value,), {"shape": (np.size(value.value),)}) if type(value) is Tracer else np.ravel(value)
+            x[places >= 0] = flat[places[places >= 0]]
 
 
 # --- methods ---------------------------------------------------------------------------------------------------------
@@ -169,7 +169,8 @@ def _astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
 
 
 def _fill(x, value):
-    x[...] = value
+    if isinstance(x.value, np.ndarray):  # a NumPy scalar has the method, and stays what it is
+        x[...] = value
 
 
 def _item(x, *args):
@@ -212,6 +213,12 @@ def _view(x, dtype=None, type=None):
     return x[...]
 
 
+def _set_flags(x, write=None, align=None, uic=None):
+    if x.storage.external:
+        raise UnsupportedError(f"at {x._trace.here()}, the flags of an array of the caller are set: set those of a copy")
+    x.value.setflags(write, align, uic)
+
+
 def _refused(name, instead):
     def method(x, *args, **kwargs):
         raise UnsupportedError(f"at {x._trace.here()}, .{name}() of a traced array is not supported: {instead}")
@@ -235,7 +242,7 @@ BY_HAND = {
     "transpose": _transpose, "view": _view,
     "tobytes": _taken_out("tobytes"), "tofile": _taken_out("tofile"), "dump": _taken_out("dump"), "dumps": _taken_out("dumps"),
     "resize": _refused("resize", "use numpy.resize"), "byteswap": _refused("byteswap", "tapes hold native byte order"),
-    "setflags": _refused("setflags", "its flags are those of the concrete array"), "getfield": _refused("getfield", "use indexing"),
+    "setflags": _set_flags, "getfield": _refused("getfield", "use indexing"),
     # of Python floats and NumPy float scalars
     "is_integer": _is_integer, "hex": _taken_out("hex"), "as_integer_ratio": _taken_out("as_integer_ratio"),
 }

@@ -7,6 +7,7 @@ a derivative would be lost by that, they raise; else the content is guarded.
 
 from __future__ import annotations
 
+import dis
 import math
 import operator
 import sys
@@ -19,7 +20,7 @@ from ..tape.interpret import values_of
 from ..tape.tape import INPUT
 from .elementwise import apply_op
 from .library import is_library
-from .recorder import is_flat, leaked
+from .recorder import blame, is_flat, leaked
 from .tracer import LOWERINGS, Tracer, members
 
 
@@ -32,7 +33,7 @@ def extracted(x, what):
         raise TracingError(
             f"{what} on a traced value at {trace.here()}: the result would lose the derivative. "
             "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
-            "an array that shall hold it must be made inside the function (np.zeros, np.array)")
+            "an array that shall hold it must be made inside the function: np.array(...) of it is a traced copy")
     guard_content(trace, x)
     return x.value
 
@@ -97,9 +98,18 @@ def _guarded_integer(x, result):
     return result
 
 
+def _whole(convert, x):
+    """convert(x), an int; Python's errors for infinities and nan."""
+    try:
+        return convert(x.value)
+    except (ValueError, OverflowError):
+        blame((x,))
+        raise
+
+
 def to_int(x):
     """int(x): guarded."""
-    return _guarded_integer(x, int(x.value))
+    return _guarded_integer(x, _whole(int, x))
 
 
 def to_index(x):
@@ -110,7 +120,19 @@ def to_index(x):
 def to_float(x):
     """float(x): raises where the derivative would be lost."""
     float(x.value)  # NumPy's errors
-    return float(extracted(x, "float() (which %-formatting and functions in C call as well)"))
+    _refuse_lost_write(x)
+    return float(extracted(x, "float() (which %-formatting and functions in C call as well; f-strings do not)"))
+
+
+def _refuse_lost_write(x):
+    """Raise if what asks for the number is `plain[...] = x`, for an array that is no tracer, and a derivative would be lost."""
+    trace = x._trace
+    if trace.active and trace.carries_derivative(x.id):
+        frame = sys._getframe(2)
+        if dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE"):
+            raise TracingError(
+                f"at {trace.here()}, a traced value is written into a plain NumPy array, and its derivative would be lost: "
+                "write into a traced copy, made by np.array(...) inside the function")
 
 
 def to_complex(x):
@@ -121,6 +143,7 @@ def to_complex(x):
 
 def to_array(x, dtype=None, copy=None):
     """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
+    _refuse_lost_write(x)
     value = extracted(x, f"a conversion to a plain NumPy array (by {_caller() or 'numpy.asarray, or by C code that takes only arrays'})")
     return np.array(value, dtype=dtype)
 
@@ -165,7 +188,7 @@ def contains(x, item):
 
 def _integral(name):
     def to_integral(x):
-        whole = getattr(math, name)(x.value)
+        whole = _whole(getattr(math, name), x)
         rounded = x if name == "trunc" else apply_op(OPS[name], (x,), {})
         return _guarded_integer(rounded, whole)
     return to_integral
@@ -173,7 +196,7 @@ def _integral(name):
 
 def rounded(x, digits=None):
     """round(x), an int, guarded; round(x, digits), a traced value."""
-    value = round(x.value, digits) if digits is not None else round(x.value)
+    value = round(x.value, digits) if digits is not None else _whole(round, x)
     if isinstance(value, int):
         return _guarded_integer(apply_op(OPS["rint"], (x,), {}), value)
     result = LOWERINGS[np.round](x, digits)

@@ -14,7 +14,7 @@ from ..errors import UnsupportedError
 from ..ops import OPS, REAL_OF, Type
 from ..tape import HostFunction
 from ..tape.types import NAME_OF_DTYPE
-from .recorder import innermost
+from .recorder import blame, innermost
 from .tracer import Step, Tracer, concrete, traced, window
 
 PYTHON = (bool, int, float, complex)  # types that are weak in NumPy's promotion (but for bool)
@@ -167,7 +167,11 @@ def apply_ufunc(ufunc, operate, operands, frame):
     trace = innermost(operands)
     values = [o.value if type(o) is Tracer else o for o in operands]
     place = trace.find_line(frame)
-    result = trace.call(place, operate, values)
+    try:
+        result = trace.call(place, operate, values)
+    except ArithmeticError:
+        blame(operands)
+        raise
     if type(result) is complex and complex not in map(type, values):
         raise UnsupportedError(f"at {trace.here()}, a negative Python float to a fractional power is a complex number: "
                                "use numpy.power (nan) or make the argument complex")
@@ -178,8 +182,12 @@ def apply_op(op, operands, params):
     """Evaluate an op of the table on operands of which one is a tracer, and record it. Operands of joint dtype are cast."""
     trace = innermost(operands)
     values = [concrete(o) for o in operands]
-    with np.errstate(all="ignore"):
-        result = op.evaluate(np, *values, **params)
+    try:
+        with np.errstate(all="ignore"):
+            result = op.evaluate(np, *values, **params)
+    except (ArithmeticError, IndexError, np.linalg.LinAlgError):
+        blame(operands)
+        raise
     if type(result) is np.ndarray and result.base is not None and type(operands[0]) is Tracer and op.name in VIEWS:
         if operands[0]._trace is trace and shares(operands[0].storage, result):
             return _view(operands[0], op, params, result)

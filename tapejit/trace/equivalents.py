@@ -12,7 +12,6 @@ import builtins
 import importlib
 import json
 import math
-import random
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ..ops import OPS
 from .chance import IMPURE
 from .decisions import extracted
 from .lowerings.sequences import STAND_INS
-from .recorder import current_trace
+from .recorder import blame, current_trace
 from .tracer import Tracer
 
 EQUIVALENTS = {}  # id -> (original, equivalent)
@@ -156,7 +155,11 @@ _TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copys
 
 def _checked(original, arguments, function):
     """function(*arguments) as a Python float. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
-    original(*[x.value if type(x) is Tracer else x for x in arguments])  # math's errors, and its opinion on the arguments
+    try:
+        original(*[x.value if type(x) is Tracer else x for x in arguments])  # math's errors, and its opinion on the arguments
+    except (ValueError, OverflowError):
+        blame(arguments)
+        raise
     result = function(*arguments)
     if original.__name__ not in _TOTAL:
         bool(np.isfinite(result))
@@ -265,24 +268,18 @@ def isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0):
     return bool(abs(a - b) <= largest(rel_tol * largest(abs(a), abs(b)), abs_tol))
 
 
-# --- random generators ----------------------------------------------------------------------------------------------
+# --- floating point errors as exceptions ----------------------------------------------------------------------------
 
 
-def _unseeded(original):
-    """`original`, which makes a generator; without a seed, the trace cannot be used again."""
-    def seeded(*args, **kwargs):
-        trace = current_trace()
-        if trace is not None and trace.reads is not None and all(x is None for x in (*args, *kwargs.values())):
-            trace.reads.refuse(f"it calls {original.__name__}() without a seed: make the generator outside, or give it a seed")
-        return original(*args, **kwargs)
-    seeded.__name__ = original.__name__
-    return seeded
+def _errstate(**kwargs):
+    """np.errstate: a replay raises nothing, so a trace in which something could be raised is not used again."""
+    trace = current_trace()
+    if trace is not None and trace.reads is not None and not {"raise", "call"}.isdisjoint(kwargs.values()):
+        trace.reads.refuse("it makes exceptions of floating point errors by np.errstate: test the values instead")
+    return np.errstate(**kwargs)
 
 
-equivalent(np.random.default_rng)(_unseeded(np.random.default_rng))
-for _type in (np.random.RandomState, np.random.SeedSequence, np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox,
-              np.random.SFC64, random.Random):
-    stand_in(_type, _unseeded(_type))
+stand_in(np.errstate, _errstate)
 
 # --- modules, files, text -------------------------------------------------------------------------------------------
 

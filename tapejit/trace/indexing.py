@@ -19,7 +19,7 @@ from ..ops.linear import index_shape
 from ..tape.types import NAME_OF_DTYPE
 from .assemble import assemble
 from .elementwise import shares
-from .recorder import innermost
+from .recorder import blame, innermost
 from .tracer import Step, Tracer, concrete, derive, members, scalar, traced, window
 from .views import INDEX, RESHAPE, TAKE, TRANSPOSE, put_back, stretched, writable, write
 
@@ -31,13 +31,22 @@ def getitem(x, key):
     if idx is not None:
         return _part(x, idx, value[key], sys._getframe(1))
     trace, items, plain = read_key(x, key)
-    result = value[plain]
+    result = _at(value, items, plain)
     steps = steps_of(trace, np.shape(value), items)
     if type(result) is np.ndarray and shares(x.storage, result):
         if x._trace is trace:
             return window(x.storage, result, derive(trace, x.id, steps), (*x.how, *steps))
         result = result.copy()
     return traced(trace, result, derive(trace, trace.lift(x), steps))
+
+
+def _at(value, items, plain):
+    """value[plain], with NumPy's IndexError; `items` are those of the key."""
+    try:
+        return value[plain]
+    except IndexError:
+        blame(items)
+        raise
 
 
 def _part(x, idx, result, frame):
@@ -74,7 +83,7 @@ def setitem(x, key, v):
         steps = (Step(INDEX, (idx,), (), value.shape),)
     else:
         trace, items, plain = read_key(x, key, v)
-        shape = np.shape(value[plain])  # NumPy's IndexError
+        shape = np.shape(_at(value, items, plain))
         masked = _is_masked(value, items, v)
         steps = () if masked else steps_of(trace, value.shape, items, guarded=True)
     storage, how = x.storage, joined(x.how, steps)

@@ -15,6 +15,7 @@ import numpy as np
 from ..ops import OPS
 from .assemble import array_of, assemble
 from .elementwise import apply_ufunc, record
+from .recorder import blame
 from .tracer import LOWERINGS, Tracer, concrete, members, scalar, traced
 from .views import update
 
@@ -78,7 +79,11 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
         if reflected:
             a, b, ids = b, a, (b_id, self._id)
         if a_type is b_type is float:
-            value = operate(a, b)
+            try:
+                value = operate(a, b)
+            except ZeroDivisionError:
+                blame((self if reflected else other,))
+                raise
         else:
             try:
                 value = operate(float(a), float(b))
@@ -130,7 +135,11 @@ def power(self, other, modulus=None):
         return binary(operator.pow, np.power, (self, other), frame)
     trace = self._trace
     place = trace.find_line(frame)
-    result = trace.call(place, operator.pow, (self.value, other))
+    try:
+        result = trace.call(place, operator.pow, (self.value, other))
+    except ArithmeticError:
+        blame((self,))
+        raise
     if type(result) is complex is not type(self.value):
         return apply_ufunc(np.power, operator.pow, (self, other), frame)  # its error
     return traced(trace, result, record_power(trace, self, other, result, place[0]))

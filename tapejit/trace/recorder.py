@@ -354,6 +354,23 @@ def is_flat(row):
 _flat = {}
 
 
+def blame(operands):
+    """An operation on `operands` has raised: where a traced value among them may be why, the traces are used for this call alone.
+
+    f may catch the exception and go on, and no guard says for which values it would be raised again.
+    """
+    for operand in operands:
+        if type(operand) is Tracer:
+            trace = operand._trace
+            if trace.active and trace.depends_on_input(operand.id):
+                for outer in trace.stack:
+                    if outer.reads is not None:
+                        outer.reads.refuse(f"an exception is raised at {trace.here()} because of a traced value, and caught: "
+                                           "test the value instead")
+        elif isinstance(operand, (list, tuple)):
+            blame(operand)
+
+
 def innermost(operands):
     """The trace with the highest level among the tracers in `operands`."""
     best = None

@@ -26,6 +26,7 @@ from .chance import IMPURE
 from .containers import Containers
 from .contents import PLAIN, is_fixed
 from .equivalents import EQUIVALENTS
+from .generators import wrapped
 from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
@@ -246,6 +247,9 @@ class World(Containers):
         self.reads.value("attribute", function, "pyfunc", function.pyfunc, path)
         return self._learn(function, vectorized(function, self.value(function.pyfunc, path)))
 
+    def generator(self, generator, path):
+        return self._learn(generator, wrapped(watch(self.reads, generator, path)))
+
     # -- arrays and modules
 
     def array(self, array, path, place):
@@ -350,6 +354,8 @@ _HANDLERS = {
     functools.partial: World.partial,
     functools._lru_cache_wrapper: World.cached,
     np.vectorize: World.vectorized,
+    np.random.Generator: World.generator,
+    np.random.RandomState: World.generator,
     list: World.list,
     tuple: World.tuple,
     dict: World.dict,

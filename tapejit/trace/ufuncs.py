@@ -21,7 +21,7 @@ from .decisions import extracted
 from .elementwise import kind_of, loop_of, name_of, record
 from .lowerings.common import deliver, filled
 from .operators import binary
-from .recorder import innermost
+from .recorder import blame, innermost
 from .scipy_names import bind
 from .tracer import LOWERINGS, Tracer, array, concrete, errors_of, members, traced
 from .views import stretched, writable, write
@@ -41,16 +41,24 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
     simple = (ufunc.nin, ufunc.nout, ufunc.signature) == (len(inputs), 1, None)
     if simple and not kwargs and method == "__call__" and ufunc not in LOWERINGS:
         return binary(ufunc, ufunc, inputs, sys._getframe(1))
-    if method in ("__call__", "at"):
-        return METHODS[method](ufunc, *inputs, **kwargs)
-    return errors_of(getattr(ufunc, method), functools.partial(METHODS[method], ufunc))(*inputs, **kwargs)
+    try:
+        if method in ("__call__", "at"):
+            return METHODS[method](ufunc, *inputs, **kwargs)
+        return errors_of(getattr(ufunc, method), functools.partial(METHODS[method], ufunc))(*inputs, **kwargs)
+    except ArithmeticError:
+        blame(inputs)
+        raise
 
 
 def array_function(x, function, types, args, kwargs):
     """Tracer.__array_function__."""
     lowered = LOWERINGS.get(function)
     if lowered is not None:
-        return lowered(*args, **kwargs)
+        try:
+            return lowered(*args, **kwargs)
+        except (ArithmeticError, IndexError, ValueError):
+            blame((*args, *kwargs.values()))
+            raise
     tracers = _tracers(args) + _tracers(tuple(kwargs.values()))
     trace = innermost(tracers) or x._trace
     if not tracers or any(t._trace is not trace or trace.carries_derivative(t.id) for t in tracers):
@@ -142,7 +150,7 @@ def _check_target(trace, ufunc, target):
     if isinstance(target, np.ndarray):
         raise TracingError(
             f"at {trace.here()}, {ufunc.__name__} writes a traced value into a plain NumPy array (out= or an in-place operator): "
-            "make the array inside the traced function, by np.zeros, np.empty or np.array")
+            "write into a traced copy, made by np.array(...) inside the function")
     raise TypeError("return arrays must be of ArrayType")
 
 
@@ -179,7 +187,7 @@ def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, **rest):
         result = merged if where is True else np.where(masks[k], merged, result)
     if keepdims:
         result = np.reshape(result, tuple(1 if k in axes else n for k, n in enumerate(a.shape)))
-    return deliver(result, out, "unsafe")
+    return deliver(result if np.ndim(result) else result[()], out, "unsafe")
 
 
 def accumulate(ufunc, a, axis=0, dtype=None, out=None):
@@ -225,7 +233,7 @@ def at(ufunc, a, indices, *operands):
     if type(a) is not Tracer or not isinstance(a.value, np.ndarray):
         raise TracingError(
             f"at {innermost((*operands, indices)).here()}, {ufunc.__name__}.at writes traced values into a plain NumPy array: "
-            "make the array inside the traced function, by np.zeros, np.empty or np.array")
+            "write into a traced copy, made by np.array(...) inside the function")
     places = a._trace.make(np.arange(a.size).reshape(a.shape))[indices]
     places._trace.guard(places, np.array(places.value))
     flat = np.ravel(places.value)

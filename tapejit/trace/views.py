@@ -16,7 +16,7 @@ from ..ops import OPS
 from .assemble import assemble
 from .elementwise import loop_of, name_of, record
 from .recorder import innermost
-from .tracer import Tracer, concrete, derive
+from .tracer import Step, Tracer, concrete, derive, window
 
 RESHAPE, TRANSPOSE, INDEX, INDEX_SET, TAKE = (OPS[name] for name in ("reshape", "transpose", "index", "index_set", "take"))
 REAL, IMAG = OPS["real"], OPS["imag"]
@@ -95,6 +95,20 @@ def write(x, id):
     storage.version += 1
     x._id = id
     x.version = storage.version
+
+
+def viewed(x, value, steps):
+    """The tracer of `value`, a NumPy view of the array x, which `steps` make of x on the tape: (row, params) or (row, params, index).
+
+    For views that NumPy makes of any layout in memory, and a chain of tape ops would copy.
+    """
+    trace, id, shape, how = x._trace, x.id, x.value.shape, []
+    for row, params, *index in steps:
+        extra = tuple([trace.builder.constant(i) for i in index])
+        how.append(Step(row, params, extra, shape, *index))
+        id = trace.emit(row, (id, *extra), params)
+        shape = trace.builder.type_of(id).shape
+    return window(x.storage, value, id, (*x.how, *how))
 
 
 def put_back(trace, base, how, id):

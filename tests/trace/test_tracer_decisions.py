@@ -103,7 +103,7 @@ def test_equal_guards_are_recorded_once():
 
 
 LOSSES = {
-    "float() (which %-formatting and functions in C call as well)": lambda x: float(x),
+    "float() (which %-formatting and functions in C call as well; f-strings do not)": lambda x: float(x),
     ".item()": lambda x: np.float64(2.0) * x.item(), ".tolist()": lambda x: x.tolist(),
     "complex()": lambda x: complex(x), ".tobytes()": lambda x: x.tobytes(),
 }
@@ -117,7 +117,7 @@ def test_a_lost_derivative_is_an_error_with_the_line(what):
         record(f, [np.float64(2.0)])
     assert str(error.value) == (f"{what} on a traced value at test_tracer_decisions.py:{line}: the result would lose the derivative. "
                                 "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
-                                "an array that shall hold it must be made inside the function (np.zeros, np.array)")
+                                "an array that shall hold it must be made inside the function: np.array(...) of it is a traced copy")
 
 
 def test_plain_arrays_cannot_take_traced_values():

@@ -11,6 +11,7 @@ from . import (
     creation,
     decompositions,
     fft,
+    grids,
     joining,
     linalg,
     nondifferentiable,
@@ -26,5 +27,5 @@ from .coverage import covered
 from .creation import CREATION
 from .sequences import STAND_INS  # last: stands in for what the others have registered
 
-__all__ = ["CREATION", "STAND_INS", "complexes", "covered", "creation", "decompositions", "fft", "joining", "linalg", "nondifferentiable",
-           "order", "pairs", "products", "reductions", "selection", "shapes", "signals"]
+__all__ = ["CREATION", "STAND_INS", "complexes", "covered", "creation", "decompositions", "fft", "grids", "joining", "linalg",
+           "nondifferentiable", "order", "pairs", "products", "reductions", "selection", "shapes", "signals"]

@@ -47,11 +47,13 @@ def asarray(x, dtype=None):
 
 def holds_tracer(x):
     """Whether `x` is a tracer, or nested lists and tuples (or an object array) with a tracer among the elements."""
-    if type(x) in (list, tuple):
+    if type(x) is Tracer:
+        return True
+    if isinstance(x, (list, tuple)):
         return any(map(holds_tracer, x))
-    if isinstance(x, np.ndarray) and type(x) is not Tracer and x.dtype == object:
+    if isinstance(x, np.ndarray) and x.dtype == object:
         return any(map(holds_tracer, x.flat))
-    return type(x) is Tracer
+    return False
 
 
 def filled(like, shape, value, dtype):

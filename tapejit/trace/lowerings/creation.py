@@ -5,18 +5,19 @@ array is a tracer of the current trace with a storage of its own, so that traced
 trace these are NumPy's functions. `numpy_source` binds the same functions in NumPy's own code.
 """
 
+import math
 import operator
 
 import numpy as np
 
 from ...ops import OPS
-from ..assemble import array_of, assemble
+from ..assemble import array_of, assemble, of_objects
 from ..attributes import copied
 from ..recorder import current_trace
 from ..tracer import LOWERINGS, Tracer, concrete, lowering
 from . import common
 from .common import cast, holds_tracer, static, weak
-from .numpy_source import REPLACED
+from .numpy_source import REPLACED, copy_of
 
 CREATION = {}  # NumPy's function -> what stands in for it in traced code
 
@@ -33,7 +34,7 @@ def traceable(value):
     return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
 
 
-def _made(value, fill=None):
+def made(value, fill=None):
     """A new concrete array as a tracer of the current trace; the array itself where there is none."""
     trace = current_trace()
     if trace is None or not traceable(value):
@@ -47,12 +48,12 @@ def _made(value, fill=None):
 @creates(np.zeros, np.empty)
 def zeros(shape, dtype=float, order="C", *, device=None, like=None):
     """Zeros; also what np.empty gives in traced code, where every value has a meaning."""
-    return _made(np.zeros(static(shape), dtype, order, device=device, like=like), 0)
+    return made(np.zeros(static(shape), dtype, order, device=device, like=like), 0)
 
 
 @creates(np.ones)
 def ones(shape, dtype=None, order="C", *, device=None, like=None):
-    return _made(np.ones(static(shape), dtype, order, device=device, like=like), 1)
+    return made(np.ones(static(shape), dtype, order, device=device, like=like), 1)
 
 
 @creates(np.full)
@@ -60,19 +61,19 @@ def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
     shape = static(shape)
     if not holds_tracer(fill_value):
         value = np.full(shape, fill_value, dtype, order, device=device, like=like)
-        return _made(value, value.flat[0] if np.ndim(fill_value) == 0 and value.size else None)
+        return made(value, value.flat[0] if np.ndim(fill_value) == 0 and value.size else None)
     fill_value = common.asarray(fill_value, dtype)
     return OPS["broadcast"](fill_value, shape=np.broadcast_to(np.zeros(fill_value.shape), shape).shape).copy()
 
 
 @lowering(np.zeros_like, np.empty_like)
 def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _made(np.zeros_like(concrete(a), dtype, order, False, static(shape), device=device), 0)
+    return made(np.zeros_like(concrete(a), dtype, order, False, static(shape), device=device), 0)
 
 
 @lowering(np.ones_like)
 def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _made(np.ones_like(concrete(a), dtype, order, False, static(shape), device=device), 1)
+    return made(np.ones_like(concrete(a), dtype, order, False, static(shape), device=device), 1)
 
 
 @lowering(np.full_like)
@@ -86,16 +87,36 @@ def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, d
 def _fresh(function):
     """What `function` makes, as a tracer of the current trace."""
     def created(*args, **kwargs):
-        lowered = LOWERINGS.get(function)
+        lowered, args = LOWERINGS.get(function), tuple(map(array_of, args))
         if lowered is not None and (any(map(holds_tracer, args)) or any(map(holds_tracer, kwargs.values()))):
             return lowered(*args, **kwargs)
-        return _made(function(*map(static, args), **{name: static(value) for name, value in kwargs.items()}))
+        result = function(*map(static, args), **{name: static(value) for name, value in kwargs.items()})
+        return result if any(isinstance(a, np.ndarray) and np.may_share_memory(a, result) for a in args) else made(result)
     return created
 
 
-for _function in (np.arange, np.eye, np.identity, np.tri, np.frombuffer, np.linspace, np.logspace, np.geomspace,
-                  np.zeros_like, np.empty_like, np.ones_like, np.full_like):
+@lowering(np.arange)
+def arange(start, stop=None, step=1, dtype=None, *, device=None, like=None):
+    """Of traced numbers: their values are differentiated, the count that they make is a guard."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    value = np.arange(concrete(start), concrete(stop), concrete(step), dtype)  # NumPy's errors and dtype
+    if value.dtype.kind not in "fc":
+        return made(np.arange(static(start), static(stop), static(step), dtype))
+    max(0, math.ceil((stop - start) / step))  # a guard
+    start, following = cast(common.asarray(start), value.dtype), cast(common.asarray(start + step), value.dtype)
+    return start + cast(np.arange(len(value)), value.dtype) * (following - start)
+
+
+for _function in (np.arange, np.eye, np.identity, np.tri, np.frombuffer, np.linspace, np.logspace, np.geomspace, np.indices,
+                  np.zeros_like, np.empty_like, np.ones_like, np.full_like, np.repeat, np.tile, np.diag, np.diagflat, np.vander, np.kron,
+                  np.outer, np.copy, np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block, np.append,
+                  np.insert, np.resize, np.tril, np.triu, np.roll, np.pad):
     creates(_function)(_fresh(_function))
+
+
+@creates(np.fromfunction)
+def fromfunction(function, shape, *, dtype=float, like=None, **kwargs):
+    return function(*CREATION[np.indices](shape, dtype=dtype), **kwargs)
 
 # --- arrays of given elements ----------------------------------------------------------------------------------------
 
@@ -106,6 +127,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndm
     object = array_of(object)
     if holds_tracer(object):
         np.array(0, ndmin=ndmin)  # NumPy's error
+        if dtype is not None and np.dtype(dtype) == np.dtype("O"):
+            return of_objects(object)
         return _given_ndim(_from_traced(object, dtype, copy, order), ndmin)
     value = np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin)
     trace = current_trace()
@@ -118,12 +141,14 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndm
 
 
 def _from_traced(object, dtype, copy, order):
-    """A tracer of the elements, with NumPy's layout: a copy where `copy` or the order asks for one."""
+    """A traced array of the elements, with NumPy's layout: a copy where `copy` or the order asks for one."""
     if type(object) is not Tracer:
         result = assemble(object, dtype)
         return copied(result, order) if order == "F" else result
     result = common.asarray(object, dtype)
-    wrong = (order == "C" and not concrete(result).flags.c_contiguous) or (order == "F" and not concrete(result).flags.f_contiguous)
+    flags = concrete(result).flags
+    wrong = (order == "C" and not flags.c_contiguous) or (order == "F" and not flags.f_contiguous)
+    wrong = wrong or not isinstance(concrete(result), np.ndarray)
     if (result is not object or wrong) and copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     return copied(result, order or "K") if wrong or (copy and result is object) else result
@@ -133,7 +158,7 @@ def _from_traced(object, dtype, copy, order):
 def fromiter(iter, dtype, count=-1, *, like=None):
     items = list(iter) if count == -1 else [item for item, _ in zip(iter, range(count))]
     if len(items) < count or not holds_tracer(items):
-        return _made(np.fromiter(items, dtype, count))
+        return made(np.fromiter(items, dtype, count))
     return array(items, dtype)
 
 
@@ -149,13 +174,21 @@ def _as_array(function, layout=None):
             return _from_traced(a, dtype, copy, order)
         options = {} if order == layout else {"order": order}
         value = function(a, **options) if dtype is None else function(a, dtype, **options)
-        return value if isinstance(a, (np.ndarray, np.generic)) else _made(value)
+        return value if isinstance(a, (np.ndarray, np.generic)) else made(value)
     return converted
 
 
 for _function, _layout in ((np.asarray, None), (np.asanyarray, None), (np.ascontiguousarray, "C"), (np.asfortranarray, "F"),
                            (np.asarray_chkfinite, None)):
     creates(_function)(_as_array(_function, _layout))
+
+
+
+@creates(np.require)
+def require(a, dtype=None, requirements=None, *, like=None):
+    a = array_of(a)
+    return copy_of(np.require)(a, dtype, requirements) if holds_tracer(a) else np.require(a, dtype, requirements)
+
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
 
@@ -209,7 +242,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 # --- the same in NumPy's own code ------------------------------------------------------------------------------------
 
 
-def _only_traced(created, original):
+def only_traced(created, original):
     """`created` where a tracer is among the arguments, NumPy's own function otherwise."""
     return lambda *args, **kwargs: (created if any(map(holds_tracer, args)) else original)(*args, **kwargs)
 
@@ -238,7 +271,7 @@ class _ArrayConverter:
 
 
 for _function in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.full):
-    REPLACED[_function] = _only_traced(CREATION[_function], _function)
+    REPLACED[_function] = only_traced(CREATION[_function], _function)
 for _function in (np.zeros, np.empty, np.ones):
     REPLACED[_function] = CREATION[_function]
 REPLACED[np.lib._function_base_impl._array_converter] = _ArrayConverter

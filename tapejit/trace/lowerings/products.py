@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...ops import OPS
-from ..tracer import concrete, lowering
+from ..tracer import Tracer, concrete, lowering
 from .common import asarray, cast, common_dtype, deliver, existing, stand_in
 from .numpy_source import numpy_source
 
@@ -229,7 +229,10 @@ def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="
         work.append(chosen[0])
     (a, labels), = work
     a, labels = _summed(a, labels, kept)
-    return deliver(_transposed(a, tuple(labels.index(k) for k in kept)), out)
+    result = _transposed(a, tuple(labels.index(k) for k in kept))
+    if type(result) is Tracer and len(arrays) == 1 and concrete(result).base is not None:  # a view, which NumPy lets one write
+        concrete(result).flags.writeable = concrete(arrays[0]).flags.writeable
+    return deliver(result, out)
 
 
 def _product(one, other, needed):

@@ -178,7 +178,7 @@ def ptp(a, axis=None, out=None, keepdims=False):
 @lowering(np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
     a = asarray(a)
-    if axis is None:
+    if axis is None or (a.ndim == 0 and reduced_axes(axis, 0) == ()):
         a, axis = a.ravel(), 0
     (axis,) = axes_of(axis, a.ndim)
     return deliver(OPS["cumsum"](cast(a, dtype or accumulator(a.dtype)), axis=axis), out, "unsafe")
@@ -188,7 +188,7 @@ def cumsum(a, axis=None, dtype=None, out=None):
 def cumprod(a, axis=None, dtype=None, out=None):
     """Products over windows of doubling length, so that the derivative is right where elements are zero, to any order."""
     a = asarray(a)
-    if axis is None:
+    if axis is None or (a.ndim == 0 and reduced_axes(axis, 0) == ()):
         a, axis = a.ravel(), 0
     (axis,) = axes_of(axis, a.ndim)
     a, before, span = cast(a, dtype or accumulator(a.dtype)), (slice(None),) * axis, 1

@@ -254,6 +254,8 @@ def bincount(x, /, weights=None, minlength=0):
 def copyto(dst, src, casting="same_kind", where=True):
     src = asarray(src)
     np.copyto(np.empty(0, dst.dtype), np.empty(0, src.dtype) if np.ndim(src) else concrete(src), casting)  # NumPy's error
+    if where is not True and src.ndim > dst.ndim and set(src.shape[:src.ndim - dst.ndim]) == {1}:
+        src = src.reshape(src.shape[src.ndim - dst.ndim:])
     dst[...] = src if where is True else OPS["where"](truth(where), cast(np.broadcast_to(src, dst.shape), dst.dtype), dst)
 
 
@@ -280,6 +282,8 @@ def place(arr, mask, vals):
 @lowering(np.putmask)
 def putmask(a, mask, values):
     values = asarray(values)
+    if not values.size:  # nothing to put
+        return
     if values.shape != a.shape:  # repeated over the whole array, not over the chosen elements
         values = np.resize(values, a.shape)
     copyto(a, values, "same_kind", mask)

@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from ..assemble import array_of, assemble
+from ..recorder import blame
 from ..tracer import LOWERINGS, Tracer
 from .common import holds_tracer
 from .creation import CREATION
@@ -24,7 +25,11 @@ def looks_everywhere(function):
     def call(*args, **kwargs):
         args = tuple(map(array_of, args))
         if any(map(holds_tracer, args)) or any(map(holds_tracer, kwargs.values())):
-            return lowered(*args, **kwargs)
+            try:
+                return lowered(*args, **kwargs)
+            except (ArithmeticError, IndexError, ValueError):
+                blame((*args, *kwargs.values()))
+                raise
         return function(*args, **kwargs)
     return call
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from ...ops import OPS
 from ...tape.types import NAME_OF_DTYPE
-from ..tracer import LOWERINGS, lowering
-from .common import asarray, axes_of, cast, concrete, existing, filled, hollow, owned, stand_in, static
+from ..tracer import LOWERINGS, Tracer, lowering
+from ..views import viewed
+from .common import asarray, axes_of, cast, concrete, existing, filled, hollow, owned, refuse, stand_in, static
 from .numpy_source import numpy_source
 
 # --- reshaped views --------------------------------------------------------------------------------------------------
@@ -41,8 +42,11 @@ def ravel(a, order="C"):
     if order == "K":  # memory order: axes by falling stride
         strides = concrete(a).strides
         axes = tuple(sorted(range(a.ndim), key=lambda k: -abs(strides[k])))
-        return OPS["reshape"](_permuted(a, axes), shape=(a.size,))
-    return reshape(a, (a.size,), order)
+        result = OPS["reshape"](_permuted(a, axes), shape=(a.size,))
+    else:
+        result = reshape(a, (a.size,), order)
+    is_view = np.may_share_memory(np.ravel(concrete(a), order), concrete(a))  # of contiguous arrays alone: a reshape is one of others too
+    return result if is_view else owned(result)
 
 
 def _permuted(a, axes):
@@ -120,16 +124,35 @@ def array_split(ary, indices_or_sections, axis=0):
 def diagonal(a, offset=0, axis1=0, axis2=1):
     """Two axes made one, and every (columns + 1)-th of its elements taken."""
     a, offset = asarray(a), static(offset)
-    places = np.diagonal(stand_in(a), offset, axis1, axis2)  # NumPy's errors, and the length
+    value = np.diagonal(concrete(a), offset, axis1, axis2)  # NumPy's errors too
+    if type(a) is not Tracer:
+        return value
     (axis1,), (axis2,) = axes_of(axis1, a.ndim), axes_of(axis2, a.ndim)
-    last = _permuted(a, tuple(k for k in range(a.ndim) if k not in (axis1, axis2)) + (axis1, axis2))
-    columns = last.shape[-1]
-    flat = OPS["reshape"](last, shape=last.shape[:-2] + (last.shape[-2] * columns,))
+    rest, rows, columns = tuple(k for k in range(a.ndim) if k not in (axis1, axis2)), a.shape[axis1], a.shape[axis2]
+    kept = tuple(a.shape[k] for k in rest)
     start = offset if offset >= 0 else -offset * columns
-    idx = tuple((0, n, 1) for n in flat.shape[:-1]) + ((start, places.shape[-1], columns + 1),)
-    result = OPS["index"](flat, idx=idx)
-    concrete(result).flags.writeable = False  # as NumPy's
-    return result
+    last = (start, value.shape[-1], columns + 1) if value.shape[-1] else (0, 0, 1)
+    return viewed(a, value, [
+        (OPS["transpose"], (rest + (axis1, axis2),)), (OPS["reshape"], (kept + (rows * columns,),)),
+        (OPS["index"], (tuple((0, n, 1) for n in kept) + (last,),))])
+
+
+@lowering(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    """Each window's elements taken along its axis, which goes to the end."""
+    x, lengths, axis = asarray(x), static(window_shape), static(axis)
+    value = np.lib.stride_tricks.sliding_window_view(concrete(x), lengths, axis)  # NumPy's errors too
+    if type(x) is not Tracer:
+        return value
+    if writeable:
+        refuse(x, "a view of overlapping windows is asked for, to be written: write into the array itself")
+    steps, shape = [], list(x.shape)
+    for k, length in zip(axes_of(axis, x.ndim, True), np.atleast_1d(lengths).tolist()):
+        shape[k] -= length - 1
+        steps.append((OPS["take"], (k,), np.arange(shape[k])[:, None] + np.arange(length)))
+        shape.append(length)
+        steps.append((OPS["transpose"], ((*range(k + 1), *range(k + 2, len(shape)), k + 1),)))
+    return viewed(x, value, steps)
 
 
 @lowering(np.linalg.diagonal)
