@@ -74,7 +74,7 @@ def runs_in_numpy(seed, shapes, lines):
 @pytest.mark.parametrize("block", range(BLOCKS))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::tapejit.TraceWarning")
 def test_programs(block, request):
-    each = EACH * (11 if request.config.getoption("--thorough") else 1)
+    each = EACH * (15 if request.config.getoption("--thorough") else 1)
     compared = total = 0
     for seed in range(block * 1000, block * 1000 + each):
         shapes, lines = program(seed)
