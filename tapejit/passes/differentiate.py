@@ -130,9 +130,17 @@ def forward(builder, tangents, results, start=0):
     """
     tape = builder.tape
     active = active_records(tape, tangents, start)
+    needed = bytearray(len(tape))
+    for id in results:
+        needed[id] = 1
+    end = max(results, default=-1) + 1
+    for k in range(end - 1, start - 1, -1):
+        if needed[k]:
+            for o in tape.operands_of(k):
+                needed[o] = 1
     dots = {id: Expr(builder, dot) for id, dot in tangents.items()}
-    for k in range(start, len(tape)):
-        if not active[k] or k in dots:
+    for k in range(start, end):
+        if not needed[k] or not active[k] or k in dots:
             continue
         row = ROWS[tape.op[k]]
         operands = tape.operands_of(k)
