@@ -18,10 +18,12 @@ from .errors import ArgumentError, OutputError
 from .ops import OPS
 from .passes.custom_rules import AgainRule, Packing, PullRule, PushRule, SelfReference
 from .recording import inline, name_of, record
-from .trace import Tracer, current_trace
+from .request import is_floating
+from .specialize import static_key
+from .trace import Tracer, concrete, current_trace
 from .trace.lowerings.common import host
 from .trace.retarget import release, retarget
-from .tree import StructureMismatch, flatten, mirrored
+from .tree import StructureMismatch, flatten, mirrored, spans
 
 
 def stop_gradient(x):
@@ -32,13 +34,12 @@ def stop_gradient(x):
     3.0
     """
     leaves, tree = flatten(x)
-    return tree.build([_marked(leaf, OPS["stop_gradient"]) for leaf in leaves])
+    return tree.build([_stopped(leaf) if type(leaf) is Tracer else leaf for leaf in leaves])
 
 
-def _marked(leaf, row):
-    if type(leaf) is not Tracer:
-        return leaf
-    return _traced_as(leaf, leaf._trace.emit(row, (leaf._trace.lift(leaf),)))
+def _stopped(leaf):
+    trace = leaf._trace
+    return _traced_as(leaf, trace.emit(OPS["stop_gradient"], (trace.lift(leaf),)))
 
 
 def _traced_as(like, id):
@@ -71,7 +72,9 @@ class Custom:
             return self.function(*args, **kwargs)
         if kwargs:
             raise ArgumentError(f"{self!r}: pass its arguments by position: {sorted(kwargs)} cannot be matched to its signature")
-        return self.traced(args, leaves, [child.leaves for child in tree.children[0].children])
+        if len(_rules_in_progress()) >= DEEPEST:  # rules in rules in rules: from here on the function's own records
+            return _called(self.function, *args)
+        return self.traced(args, leaves, tree.children[0])
 
     def _positional(self, args, kwargs):
         try:
@@ -81,23 +84,21 @@ class Custom:
         bound.apply_defaults()
         return bound.args, bound.kwargs
 
-    def traced(self, args, leaves, counts):
-        """The call while its arguments, with `leaves` (counts: how many of each argument), are traced."""
+    def traced(self, args, leaves, tree):
+        """The call while its arguments, with these leaves in containers like `tree`, are traced."""
         raise NotImplementedError
 
     # -- what the kinds share
 
-    def chosen(self, leaves, counts):
+    def chosen(self, leaves, tree):
         """Indices of the leaves that the function is differentiated by: the floating ones outside of nondiff_argnums."""
-        argument_of = [k for k, count in enumerate(counts) for _ in range(count)]
-        return [j for j, leaf in enumerate(leaves) if argument_of[j] not in self.fixed and _is_floating(leaf)]
+        return [j for k, own in enumerate(spans(tree.children)) if k not in self.fixed for j in own if is_floating(leaves[j])]
 
-    def pushed(self, args, leaves, counts, result, rule):
+    def pushed(self, leaves, tree, result, rule):
         """The result with the derivative that rule(fixed arguments, primals, tangents) -> tangent of the result states."""
         outputs, out_tree = flatten(result)
-        chosen = self.chosen(leaves, counts)
-        places = [(k, x) for k, x in enumerate(outputs) if _is_floating(x)]
-        tree = flatten(args)[1]
+        chosen = self.chosen(leaves, tree)
+        places = [(k, x) for k, x in enumerate(outputs) if is_floating(x)]
 
         def of_rule(values, dots):
             full, tangents = list(leaves), [None] * len(leaves)
@@ -107,31 +108,32 @@ class Custom:
             fixed = [x for k, x in enumerate(primals) if k in self.fixed]
             free = [tuple([x for k, x in enumerate(given) if k not in self.fixed]) for given in (primals, tangents)]
             moved = _checked_parts(rule(fixed, *free), places, out_tree, f"the tangent of {self!r}")
-            return [np.zeros_like(_plain(x)) if dot is None else dot for dot, (_, x) in zip(moved, places)]
+            return [np.zeros_like(concrete(x)) if dot is None else dot for dot, (_, x) in zip(moved, places)]
 
         def make(packing, others):
             values = [leaves[k] for k in chosen]
             recording, sources = _on_its_own_tape(of_rule, [("value", values), ("dot", values)], others)
             return PushRule(name_of(self.function), recording.tape, len(chosen), sources, packing)
 
-        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(args, leaves, chosen)))
+        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(leaves, tree, chosen)))
 
-    def pulled(self, args, leaves, counts, result, rule):
+    def pulled(self, args, leaves, tree, result, rule):
         """The result with the derivative that rule(fixed arguments, cotangent, the result itself) -> one cotangent per free argument states."""
         outputs, out_tree = flatten(result)
-        chosen = self.chosen(leaves, counts)
-        places = [(k, x) for k, x in enumerate(outputs) if _is_floating(x)]
+        chosen = self.chosen(leaves, tree)
+        places = [(k, x) for k, x in enumerate(outputs) if is_floating(x)]
         fixed = [a for k, a in enumerate(args) if k in self.fixed]
         free = tuple([a for k, a in enumerate(args) if k not in self.fixed])
         free_leaves, free_tree = flatten(free)
-        wanted = [(k, x) for k, x in enumerate(free_leaves) if _is_floating(x)]
+        wanted = [(k, x) for k, x in enumerate(free_leaves) if is_floating(x)]
+
         def of_rule(cts, values):
             full, own = [None] * len(outputs), list(outputs)
             for (k, _), ct, value in zip(places, cts, values):
                 full[k], own[k] = ct, value
             answer = rule(fixed, out_tree.build(full), out_tree.build(own))
             if not isinstance(answer, (tuple, list)) or len(answer) != len(free):
-                found = f"{len(answer)}" if isinstance(answer, (tuple, list)) else type(_plain(answer)).__name__
+                found = f"{len(answer)}" if isinstance(answer, (tuple, list)) else type(concrete(answer)).__name__
                 raise OutputError(f"the rule of {self!r} returns a tuple of {len(free)} cotangents, one per argument, found {found}")
             filled = tuple([_nothing(a) if ct is None else ct for ct, a in zip(answer, free)])
             return _checked_parts(filled, wanted, free_tree, f"the cotangents of {self!r}")
@@ -141,11 +143,11 @@ class Custom:
             given = [place for place, child in enumerate(recording.out_tree.children) if child.leaves]
             return PullRule(name_of(self.function), recording.tape, len(chosen), sources, packing, given)
 
-        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(args, leaves, chosen)))
+        return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(leaves, tree, chosen)))
 
-    def key_of(self, args, leaves, chosen):
+    def key_of(self, leaves, tree, chosen):
         """What tells two calls of the function apart besides the types of the chosen leaves."""
-        return flatten(args)[1], tuple([_same(leaf) for k, leaf in enumerate(leaves) if k not in chosen])
+        return tree, tuple([static_key(leaf) for k, leaf in enumerate(leaves) if k not in chosen])
 
     def overridden(self, outputs, values, make, fixed=()):
         """The outputs, the floating ones with the derivative by the leaves `values` that the rule make(packing, others) states.
@@ -153,12 +155,10 @@ class Custom:
         make appends to `others` what else the rule's tape reads.
         """
         trace = current_trace()
-        floating = [k for k, x in enumerate(outputs) if _is_floating(x)]
+        floating = [k for k, x in enumerate(outputs) if is_floating(x)]
         if not floating or not values:
             return outputs
         stack = _rules_in_progress()
-        if len(stack) >= DEEPEST:  # rules in rules in rules: from here on the function's own records
-            return outputs
         parts = [x if type(x) is Tracer else Tracer(trace, x, trace.lift(x)) for x in (outputs[k] for k in floating)]
         packing = Packing([trace.builder.type_of(trace.lift(x)) for x in parts])
         key = self, tuple([trace.builder.type_of(trace.lift(x)) for x in values]), fixed
@@ -192,30 +192,10 @@ def _rules_in_progress():
     return _state.rules
 
 
-def _is_floating(x):
-    value = _plain(x)
-    return type(value) is float or (isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fc")
-
-
-def _same(leaf):
-    return (type(leaf), leaf) if isinstance(leaf, (bool, int, str)) else id(leaf)
-
-
-def _plain(leaf):
-    return leaf.value if type(leaf) is Tracer else leaf
-
-
-def _entered(function):
-    """The user's function as the current trace runs it."""
-    reads = current_trace().reads
-    return function if reads is None else retarget(function, reads)
-
-
 def _called(function, *args):
     """function(*args) as the current trace runs it."""
-    result = _entered(function)(*args)
     reads = current_trace().reads
-    return result if reads is None else release(result, reads)
+    return function(*args) if reads is None else release(retarget(function, reads)(*args), reads)
 
 
 def _on_its_own_tape(function, groups, others):
@@ -223,7 +203,7 @@ def _on_its_own_tape(function, groups, others):
 
     groups   [(name of the source, [leaf, ...])]
     """
-    args = tuple([[_plain(leaf) for leaf in leaves] for _, leaves in groups])
+    args = tuple([[concrete(leaf) for leaf in leaves] for _, leaves in groups])
     leaves, tree = flatten((args, {}))
     recording = record(function, leaves, tree, list(range(len(leaves))), frozenset(range(len(leaves))), retargeted=None)
     sources = [(name, k) for name, group in groups for k in range(len(group))]
@@ -242,9 +222,9 @@ def _checked_parts(found, like, tree, what):
     out = []
     for place, example in like:
         leaf = leaves[place]
-        if leaf is not None and np.shape(_plain(leaf)) != np.shape(_plain(example)):
-            raise OutputError(f"{what}: expected shape {np.shape(_plain(example))}, found {np.shape(_plain(leaf))}")
-        out.append(None if leaf is None else np.asarray(leaf, dtype=np.result_type(_plain(example))) if type(leaf) is not Tracer else leaf)
+        if leaf is not None and np.shape(concrete(leaf)) != np.shape(concrete(example)):
+            raise OutputError(f"{what}: expected shape {np.shape(concrete(example))}, found {np.shape(concrete(leaf))}")
+        out.append(None if leaf is None else np.asarray(leaf, dtype=np.result_type(concrete(example))) if type(leaf) is not Tracer else leaf)
     return out
 
 
@@ -281,17 +261,17 @@ class custom_jvp(Custom):
 
         self.rule = rule
 
-    def traced(self, args, leaves, counts):
+    def traced(self, args, leaves, tree):
         if self.rule is None:
             raise ArgumentError(f"{self!r} has no rule: define one with defjvp")
 
         def moved(fixed, primals, tangents):
             answer = _called(self.rule, *fixed, primals, tangents)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-                raise OutputError(f"the rule of {self!r} returns (value, tangent of the value), found {type(_plain(answer)).__name__}")
+                raise OutputError(f"the rule of {self!r} returns (value, tangent of the value), found {type(concrete(answer)).__name__}")
             return answer[1]
 
-        return self.pushed(args, leaves, counts, _called(self.function, *stop_gradient(args)), moved)
+        return self.pushed(leaves, tree, _called(self.function, *stop_gradient(args)), moved)
 
 
 class custom_vjp(Custom):
@@ -312,7 +292,7 @@ class custom_vjp(Custom):
         """Set the rule: fwd(*arguments) -> (value, residuals), bwd(*fixed arguments, residuals, cotangent) -> a tuple, one cotangent per free argument."""
         self.fwd, self.bwd = fwd, bwd
 
-    def traced(self, args, leaves, counts):
+    def traced(self, args, leaves, tree):
         if self.bwd is None:
             raise ArgumentError(f"{self!r} has no rule: define one with defvjp")
         inside = current_trace()
@@ -324,13 +304,13 @@ class custom_vjp(Custom):
         finally:
             inside.forward_of = before
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-            raise OutputError(f"fwd of {self!r} returns (value, residuals), found {type(_plain(answer)).__name__}")
+            raise OutputError(f"fwd of {self!r} returns (value, residuals), found {type(concrete(answer)).__name__}")
         result, residuals = answer
 
         def pulled(fixed, ct, value):
             return _called(self.bwd, *fixed, residuals, ct)
 
-        return self.pulled(args, leaves, counts, result, pulled)
+        return self.pulled(args, leaves, tree, result, pulled)
 
 
 def _nothing(argument):
@@ -348,9 +328,8 @@ class checkpoint(Custom):
     (2,)
     """
 
-    def traced(self, args, leaves, counts):
-        chosen = self.chosen(leaves, counts)
-        tree = flatten(args)[1]
+    def traced(self, args, leaves, tree):
+        chosen = self.chosen(leaves, tree)
 
         def of_values(values):
             full = list(leaves)
@@ -367,7 +346,7 @@ class checkpoint(Custom):
         def make(packing, more):
             more += others
             tape = copy.copy(recording.tape)
-            tape.outputs = [leaf.id for leaf, x in zip(recording.outputs, outputs) if _is_floating(x)]
+            tape.outputs = [leaf.id for leaf, x in zip(recording.outputs, outputs) if is_floating(x)]
             return AgainRule(name_of(self.function), tape, len(chosen), sources, packing)
 
         return recording.out_tree.build(self.overridden(outputs, values, make))
@@ -390,14 +369,13 @@ class primitive(Custom):
         super().__init__(function, nondiff_argnums)
         self.vjp, self.jvp = vjp, jvp
 
-    def traced(self, args, leaves, counts):
-        tree = flatten(args)[1]
-        kinds = [type(_plain(leaf)) for leaf in leaves]
+    def traced(self, args, leaves, tree):
+        kinds = [type(concrete(leaf)) for leaf in leaves]
         value = host(_OnLeaves(self.function, tree, kinds), *[np.asarray(leaf) if type(leaf) is float or isinstance(leaf, np.generic) else leaf for leaf in leaves])
         if self.vjp is not None:
-            return self.pulled(args, leaves, counts, value, lambda fixed, ct, value: _called(self.vjp, ct, value, *args))
+            return self.pulled(args, leaves, tree, value, lambda fixed, ct, value: _called(self.vjp, ct, value, *args))
         if self.jvp is not None:
-            return self.pushed(args, leaves, counts, value, lambda fixed, primals, tangents: _called(self.jvp, primals, tangents))
+            return self.pushed(leaves, tree, value, lambda fixed, primals, tangents: _called(self.jvp, primals, tangents))
         return value
 
 

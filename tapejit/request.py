@@ -12,7 +12,8 @@ import numpy as np
 
 from .errors import ArgumentError
 from .recording import argument_paths
-from .trace import Tracer
+from .trace import concrete
+from .tree import spans
 
 
 FIELDS = "kind argnums argnames has_aux retarget pure options holomorphic"
@@ -42,7 +43,7 @@ class Request(namedtuple("Request", FIELDS, defaults=(None, (), False, True, Fal
 
     def _check_complex(self, leaf, path):
         """Refuse a real argument of a holomorphic derivative, and a complex one of a forward Jacobian that is not."""
-        complex_ = np.iscomplexobj(leaf.value if type(leaf) is Tracer else leaf)
+        complex_ = np.iscomplexobj(concrete(leaf))
         if self.holomorphic and not complex_:
             raise ArgumentError(f"{self.kind}: {path} is {_described(leaf)}, expected complex numbers, as holomorphic=True says: "
                                 f"pass {path} + 0j, or leave holomorphic out")
@@ -53,13 +54,10 @@ class Request(namedtuple("Request", FIELDS, defaults=(None, (), False, True, Fal
     def selected(self, tree):
         """(first leaf, end, path) of each selected argument: positional ones in the order of argnums, then the named ones."""
         args, kwargs = tree.children
-        spans, low = {}, 0
-        for k, child in enumerate(args.children):
-            spans[k] = (low, low + child.leaves, f"args[{k}]")
-            low += child.leaves
-        for name, child in zip(kwargs.keys, kwargs.children):
-            spans[name] = (low, low + child.leaves, f"kwargs[{name!r}]")
-            low += child.leaves
+        labels = [(k, f"args[{k}]") for k in range(len(args.children))] + [(name, f"kwargs[{name!r}]") for name in kwargs.keys]
+        found = {}
+        for (key, path), own in zip(labels, spans((*args.children, *kwargs.children))):
+            found[key] = (own.start, own.stop, path)
         count = len(args.children)
         out = []
         for number in self.positions(count):
@@ -67,13 +65,13 @@ class Request(namedtuple("Request", FIELDS, defaults=(None, (), False, True, Fal
                 raise ArgumentError(f"{self.kind}: argnums={number}, but the function was called with {count} positional argument{'s' * (count != 1)}: "
                                     f"use argnums from 0 to {count - 1}, or argnames for keyword arguments" if count else
                                     f"{self.kind}: argnums={number}, but the function was called without positional arguments: use argnames")
-            if spans[number % count] in out:
+            if found[number % count] in out:
                 raise ArgumentError(f"{self.kind}: argnums names args[{number % count}] twice: {self.argnums!r}")
-            out.append(spans[number % count])
+            out.append(found[number % count])
         for name in self.argnames:
-            if name not in spans:
+            if name not in found:
                 raise ArgumentError(f"{self.kind}: argnames names {name!r}, but the function was called with the keyword arguments {sorted(kwargs.keys)}")
-            out.append(spans[name])
+            out.append(found[name])
         return out
 
     def positions(self, count):
@@ -84,18 +82,18 @@ class Request(namedtuple("Request", FIELDS, defaults=(None, (), False, True, Fal
 
 def is_floating(leaf):
     """Whether a leaf has a derivative: it is a real or complex floating-point number or array."""
-    concrete = leaf.value if type(leaf) is Tracer else leaf
-    if type(concrete) in (float, complex):
+    value = concrete(leaf)
+    if type(value) in (float, complex):
         return True
-    dtype_kind = getattr(getattr(concrete, "dtype", None), "kind", None)  # a tensor's dtype has none
+    dtype_kind = getattr(getattr(value, "dtype", None), "kind", None)  # a tensor's dtype has none
     return dtype_kind == "f" or dtype_kind == "c"
 
 
 def _described(leaf):
-    concrete = leaf.value if type(leaf) is Tracer else leaf
-    if isinstance(concrete, np.ndarray):
-        return f"an array of dtype {concrete.dtype}"
-    return f"{type(concrete).__name__} {concrete!r}"[:80]
+    value = concrete(leaf)
+    if isinstance(value, np.ndarray):
+        return f"an array of dtype {value.dtype}"
+    return f"{type(value).__name__} {value!r}"[:80]
 
 
 def _advice(leaf, path, kind):
@@ -103,7 +101,7 @@ def _advice(leaf, path, kind):
         return f"pass Const({path})"
     if hasattr(leaf, "__dlpack__") and not isinstance(leaf, (np.ndarray, np.generic)):
         return f"pass np.from_dlpack({path})"
-    concrete = leaf.value if type(leaf) is Tracer else leaf
-    if isinstance(concrete, (np.ndarray, np.generic)):
+    value = concrete(leaf)
+    if isinstance(value, (np.ndarray, np.generic)):
         return f"pass {path}.astype(float)"
-    return f"pass {float(concrete)!r}" if isinstance(concrete, (bool, int)) else "choose another argument with argnums"
+    return f"pass {float(value)!r}" if isinstance(value, (bool, int)) else "choose another argument with argnums"

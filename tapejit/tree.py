@@ -108,6 +108,14 @@ LEAF = Tree("leaf")
 NONE = Tree("none")
 
 
+def spans(trees):
+    """The indices of each tree's leaves, a range, where the leaves of all stand one behind the other."""
+    low = 0
+    for tree in trees:
+        yield range(low, low + tree.leaves)
+        low += tree.leaves
+
+
 def flatten(value):
     """(leaves, tree) of a nested container."""
     leaves = []

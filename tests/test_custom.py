@@ -211,3 +211,28 @@ def test_a_long_loop_of_custom_functions_is_linear():
         return np.sum(x)
 
     np.testing.assert_allclose(tj.grad(walk)(X), tj.grad(plain)(X), rtol=1e-12)
+
+
+def test_derivatives_of_an_order_beyond_the_nesting_of_rules():
+    power = tj.custom_jvp(lambda x, n: x**n, nondiff_argnums=1)
+    power.defjvp(lambda n, primals, tangents: (power(primals[0], n), n * power(primals[0], n - 1) * tangents[0]))
+    derivative = lambda x: power(x, 9)
+    for _ in range(8):
+        derivative = tj.jacfwd(derivative)
+    assert derivative(1.0) == pytest.approx(362880.0, rel=1e-12)
+
+
+def test_results_of_several_dtypes_keep_their_digits():
+    both = tj.custom_vjp(lambda x: (x * x, np.array([1.0, 2.0], np.complex64)))
+    both.defvjp(lambda x: ((x * x, np.array([1.0, 2.0], np.complex64)), x), lambda x, ct: (2 * x * ct[0],))
+    x = np.array([1 / 3, 2 / 7])
+    np.testing.assert_array_equal(tj.jit(lambda x: both(x)[0])(x), x * x)
+    np.testing.assert_allclose(tj.grad(lambda x: np.sum(both(x)[0]))(x), 2 * x, rtol=1e-15)
+
+
+def test_a_cotangent_takes_the_dtype_of_its_argument():
+    f = tj.custom_vjp(lambda x: x * x)
+    f.defvjp(lambda x: (x * x, x), lambda x, ct: (np.float32(2) * x.astype("f4") * ct.astype("f4"),))
+    gradient = tj.grad(lambda x: np.sum(f(x)))(X)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, 2 * X, rtol=1e-6)

@@ -16,7 +16,7 @@ def _type_of_first(types, **params):
 stop_gradient = rule(_first, result=_type_of_first, doc="The operand; no derivative passes.")
 
 override = rule(
-    _first, params=("rule",), arity=None, result=_type_of_first,
+    _first, params=("rule",), arity=None, result=_type_of_first, domain="any",
     jvp=lambda dots, operands, y, rule: rule.push(dots, operands, y),
     vjp=lambda ct, operands, y, rule: rule.pull(ct, operands, y),
     doc="The first operand, whose derivative by the others is what `rule` says (`passes/custom_rules.py`), not what its own records say.")

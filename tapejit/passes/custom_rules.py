@@ -8,18 +8,20 @@ The operands of the record: its value, the n values it is differentiated by, the
 from __future__ import annotations
 
 import itertools
-from math import prod
+
+import numpy as np
 
 from ..errors import UnsupportedError
 from ..ops import OPS, ROWS
 from ..ops.linear import zeros
+from ..ops.packing import join, unpack
 from ..ops.table import Expr
 from ..tape.tape import GUARD, INPUT
+from ..tape.types import DTYPE_OF_NAME, NAME_OF_DTYPE
 from .differentiate import forward, reverse
 
 _tokens = itertools.count()
 OVERRIDE = OPS["override"].code
-WIDTH = ("f16", "f32", "f64", "c64", "c128")  # of packed parts
 
 
 def splice(builder, tape, given, rule, others):
@@ -58,40 +60,29 @@ class SelfReference:
 
 
 class Packing:
-    """How the parts of a value lie in it: [(start, Type)], flattened one behind the other; or None, where the value is the one part."""
+    """How the parts of a value, of these Types, lie in it: flattened one behind the other in one dtype; a single part is the value."""
 
-    __slots__ = ("parts", "dtype")
+    __slots__ = ("types", "dtype")
 
     def __init__(self, types):
-        self.parts, start = [], 0
-        if len(types) == 1:
-            self.parts = None
-            return
-        self.dtype = max((t.dtype for t in types), key=WIDTH.index)
-        for type_ in types:
-            self.parts.append((start, type_))
-            start += prod(type_.shape)
+        self.types = types
+        self.dtype = NAME_OF_DTYPE[np.result_type(*[DTYPE_OF_NAME[type_.dtype] for type_ in types])]
 
     def pack(self, values):
         """One value of many: Exprs, or tracers."""
-        if self.parts is None:
+        if len(self.types) == 1:
             return values[0]
-        flat = []
-        for x, (_, type_) in zip(values, self.parts):
-            x = OPS["reshape"](x, shape=(prod(type_.shape),))
-            flat.append(x if type_.dtype == self.dtype else OPS["cast"](x, dtype=self.dtype))
-        return OPS["concatenate"](*flat, axis=0)
+        return join([_cast(x, type_.dtype, self.dtype) for x, type_ in zip(values, self.types)], [type_.shape for type_ in self.types])
 
     def unpack(self, value):
         """The parts of a value."""
-        if self.parts is None:
+        if len(self.types) == 1:
             return [value]
-        out = []
-        for start, type_ in self.parts:
-            x = OPS["index"](value, idx=((start, prod(type_.shape), 1),))
-            x = OPS["reshape"](x, shape=type_.shape)
-            out.append(x if type_.dtype == self.dtype else OPS["cast"](x, dtype=type_.dtype))
-        return out
+        return [_cast(x, self.dtype, type_.dtype) for x, type_ in zip(unpack(value, [type_.shape for type_ in self.types]), self.types)]
+
+
+def _cast(x, dtype, target):
+    return x if dtype == target else OPS["cast"](x, dtype=target)
 
 
 class Rule:
@@ -144,7 +135,7 @@ class PullRule(Rule):
     def pull(self, ct, operands, y):
         out = [None] * self.count
         for place, found in zip(self.places, self.spliced(operands, self.values(operands), cts=self.packing.unpack(ct), y=y)):
-            out[place] = found
+            out[place] = _cast(found, found.dtype, operands[1 + place].dtype)
         return self.contributions(operands, out)
 
     def push(self, dots, operands, y):
@@ -164,7 +155,7 @@ class PushRule(Rule):
         if all(dot is None for dot in dots[1:1 + self.count]):
             return None
         dots = [zeros(x, x.shape) if dot is None else dot for x, dot in zip(values, dots[1:])]
-        return self.packing.pack(self.spliced(operands, values, dots))
+        return self.packing.pack([_cast(x, x.dtype, type_.dtype) for x, type_ in zip(self.spliced(operands, values, dots), self.packing.types)])
 
     def pull(self, ct, operands, y):
         start = len(ct.builder.tape)
