@@ -62,29 +62,16 @@ def autodiff(mode, function, *activities, **options):
         known = mode.known[function]  # of a method: by its function and its object
     except (AttributeError, KeyError, TypeError):
         known = None
-    if known is not None and not options and (known.function is function or type(function) is MethodType):
-        return known.fast(activities, _NO_KEYWORDS, None)
-    return _with_options(mode, function, *activities, **options)
+    if known is not None and (known.function is function or type(function) is MethodType):
+        if not options:
+            return known.fast(activities, _NO_KEYWORDS, None)
+        if [*options] == ["seed"]:
+            return known.fast(activities, _NO_KEYWORDS, options["seed"])
+    return _autodiff(mode, function, *activities, **options)
 
 
-def _with_options(mode, function, *activities, ret=None, seed=None, retarget=True, pure=False):
-    """autodiff with its options taken apart, which the commonest call does not have: this is its signature."""
-    if ret is None and seed is not None and retarget is True and pure is False and isinstance(mode, Mode):
-        known = None
-        with contextlib.suppress(KeyError, TypeError):
-            known = mode.known[function]
-            if known.function is not function and type(function) is not MethodType:
-                known = None
-        if known is not None:
-            return known.fast(activities, _NO_KEYWORDS, seed)
-    return _autodiff(mode, function, activities, ret, seed, retarget, pure)
-
-
-_with_options.__name__ = _with_options.__qualname__ = "autodiff"  # as errors name it
-autodiff.__signature__ = inspect.signature(_with_options)
-
-
-def _autodiff(mode, function, activities, ret, seed, retarget, pure):
+def _autodiff(mode, function, *activities, ret=None, seed=None, retarget=True, pure=False):
+    """autodiff when no generated function is at hand. Its signature is that of autodiff, for which taking options apart would cost too much."""
     if not isinstance(mode, Mode):
         raise ArgumentError(f"autodiff: mode: expected Reverse, ReverseWithPrimal, Forward or ForwardWithPrimal, found {mode!r:.60}")
     if not callable(function):
@@ -102,12 +89,16 @@ def _autodiff(mode, function, activities, ret, seed, retarget, pure):
     return specializer.answer(args, {}, shadows)
 
 
+_autodiff.__name__ = _autodiff.__qualname__ = "autodiff"  # as errors name it
+autodiff.__signature__ = inspect.signature(_autodiff)
+
+
 class Differentiation(Specializer):
     """The traces of a function for one mode and one combination of activities. Its generated functions take the activities themselves;
     what they cannot answer goes through `autodiff` again, which may find another combination."""
 
     def call(self, activities, kwargs, seed=None):
-        return _autodiff(self.mode, self.function, activities, None, seed, self.request.retarget, self.request.pure)
+        return _autodiff(self.mode, self.function, *activities, seed=seed, retarget=self.request.retarget, pure=self.request.pure)
 
 
 def request_for(kind, classes, with_primal, seeded, constant, batched, retarget, pure):

@@ -10,7 +10,6 @@ In: `extra`, a `Shadows`. Read next: `reverse_answer.py`, `forward_answer.py`; `
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from .answers import Answer, as_kind, filled_like
@@ -23,7 +22,7 @@ from .roles import Const, Shadowed
 from .seeds import checked_seed
 from .shadows import Shadows
 from .trace import Tracer, concrete
-from .tree import flatten
+from .tree import flatten, spans
 
 
 class AutodiffAnswer(Answer):
@@ -36,11 +35,8 @@ class AutodiffAnswer(Answer):
         self.paths = argument_paths(recording.tree)
         self.position = recording.position_of_leaf
         self.activity_of = {}
-        low = 0
-        for name, child in zip(self.activities, recording.tree.children[0].children):
-            for k in range(low, low + child.leaves):
-                self.activity_of[k] = name
-            low += child.leaves
+        for name, own in zip(self.activities, spans(recording.tree.children[0].children)):
+            self.activity_of.update(dict.fromkeys(own, name))
         self.shadowed = [k for k in recording.differentiated if not self.activity_of[k].startswith("Active")]
         # The written leaves whose final values the user wants to see.
         self.primals_out = [k for k in recording.written if not self.activity_of[k].endswith("Only")]
@@ -75,17 +71,20 @@ class AutodiffAnswer(Answer):
         On the tape such an array and the other are two values: a write to one would not be seen in the other, as it is in NumPy.
         """
         name = self.recording.tape.name
+        if not self.recording.written:
+            return
+        read = self.arrays_read()
+        if shadows is not None:
+            read += [("a seed", seed) for seed in flatten(shadows.seed)[0]]
+            read += [(label, shadow) for label, _, shadow, _ in shadows.given]
         for k in self.recording.written:
             primal = leaves[k]
             if not primal.flags.writeable:
                 raise read_only(self.paths[k], name)
             if self_overlaps(primal):
                 raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, has strides {primal.strides} for shape {primal.shape}, in which elements share memory: pass a copy")
-            others = [(self.paths[other], leaf) for other, leaf in enumerate(leaves) if other != k] + self.arrays_read()
-            if shadows is not None:
-                others += [("a seed", seed) for seed in flatten(shadows.seed)[0]]
-                others += [(label, shadow) for label, _, shadow, _ in shadows.given]
-            for other, array in others:
+            others = [(self.paths[other], leaf) for other, leaf in enumerate(leaves) if other != k]
+            for other, array in others + read:
                 if isinstance(array, np.ndarray) and overlaps(primal, array):
                     raise ShadowOverlapError(f"{self.paths[k]}, which {name} writes, shares memory with {other}: pass a copy")
 

@@ -58,7 +58,7 @@ class ForwardAnswer(AutodiffAnswer):
                 extra.of_leaf[k][i][...] = dot
         self.write_primals(leaves, outputs[len(self.results_out):self.first])
         tangents = [self.tangents([as_kind(dot, leaf.kind) for dot, leaf in zip(dots, self.traced_outputs)]) for dots in rows]
-        tangents = tangents[0] if extra.width is None else tuple(tangents)
+        tangents = extra.by_sweep(tangents)
         if not self.with_primal:
             return tangents
         return tangents, self.results(outputs)
@@ -101,7 +101,7 @@ class ForwardAnswer(AutodiffAnswer):
                 extra.of_leaf[k][i][...] = value
             rows.append(self.tangents(values[self.first:]))
         self.write_primals(leaves, values[len(self.results_out):self.first])
-        tangents = rows[0] if extra.width is None else tuple(rows)
+        tangents = extra.by_sweep(rows)
         if not self.with_primal:
             return tangents
         return tangents, self.result(values[:len(self.traced_outputs)])

@@ -13,7 +13,7 @@ from .passes import derive, reverse
 from .recording import inline
 from .seeds import cotangent_leaves
 from .tape.types import DTYPE_OF_NAME
-from .tree import flatten
+from .tree import flatten, spans
 
 
 ADDED_BY_THE_PROGRAM = ("f32", "f64")  # shadows of other dtypes are added to by NumPy, from temporaries
@@ -67,7 +67,7 @@ class ReverseAnswer(AutodiffAnswer):
             return floating
         if recording.out_tree.kind == "none" or not floating:
             return []
-        if self._is_number(builder, floating):
+        if self._is_number(builder.tape, floating):
             if builder.type_of(floating[0]).dtype in REAL_OF:
                 raise OutputError(f"autodiff: {recording.tape.name} returns a complex number: pass seed=, its cotangent (1.0 if the "
                                   "function is holomorphic), or return its real part")
@@ -75,8 +75,9 @@ class ReverseAnswer(AutodiffAnswer):
         raise OutputError(f"autodiff: {recording.tape.name} does not return one number: pass seed=, a cotangent with its containers and shapes, "
                           "or ret=Const to differentiate through the arguments that it writes alone")
 
-    def _is_number(self, builder, floating):
-        return len(floating) == 1 and builder.type_of(floating[0]).shape == () and self.recording.out_tree.kind == "leaf"
+    def _is_number(self, tape, floating):
+        """Whether the function returns one number, given the ids of its floating results on a tape."""
+        return len(floating) == 1 and tape.type_of(floating[0]).shape == () and self.recording.out_tree.kind == "leaf"
 
     # -- one call of autodiff
 
@@ -116,9 +117,7 @@ class ReverseAnswer(AutodiffAnswer):
             if len(program.segments) > 1:
                 program.run(inputs + seeds[i] + bound.read, primal + bound.outputs, workspace=workspace, segment=1)
             rows.append(bound.finish())
-        if extra.width is None:
-            return rows[0]
-        return tuple([None if column[0] is None else column for column in zip(*rows)])
+        return self.by_sweep(extra, rows)
 
     def seeds(self, extra):
         """The checked cotangents of each sweep."""
@@ -131,7 +130,7 @@ class ReverseAnswer(AutodiffAnswer):
             if len(ids) == 1 and tape.type_of(ids[0]).dtype in REAL_OF:
                 raise OutputError(f"reverse: {recording.tape.name} returned a complex number: pass seed=, its cotangent (1.0 if the "
                                   "function is holomorphic)")
-            if not (len(ids) == 1 and tape.type_of(ids[0]).shape == () and recording.out_tree.kind == "leaf"):
+            if not self._is_number(tape, ids):
                 raise OutputError(f"reverse: {recording.tape.name} returns more than one number: pass seed=, a cotangent with its containers and shapes")
             return [[np.ones((), DTYPE_OF_NAME[tape.type_of(ids[0]).dtype])]] * extra.sweeps
         return [cotangent_leaves(recording, seed, "seed") for seed in self._seed_of_each_sweep(extra)]
@@ -164,16 +163,18 @@ class ReverseAnswer(AutodiffAnswer):
 
     def by_argument(self, derivatives):
         """The derivatives of Active arguments, {leaf: value}, in their containers; None for the other arguments."""
-        kinds, out, low = self.recording.kinds, [], 0
-        for name, child in zip(self.activities, self.recording.tree.children[0].children):
+        kinds, arguments, out = self.recording.kinds, self.recording.tree.children[0].children, []
+        for name, child, own in zip(self.activities, arguments, spans(arguments)):
             if name.startswith("Active"):
-                values = [derivatives.get(k, _zero(kinds[k], self.type_of_leaf(k))) if k in self.recording.differentiated else None
-                          for k in range(low, low + child.leaves)]
-                out.append(child.build(values))
+                out.append(child.build([derivatives.get(k, _zero(kinds[k], self.type_of_leaf(k))) if k in self.recording.differentiated else None
+                                        for k in own]))
             else:
                 out.append(None)
-            low += child.leaves
         return tuple(out)
+
+    def by_sweep(self, extra, rows):
+        """The derivatives by argument of each sweep as what is returned: of a batch, a tuple with an item per sweep for each Active argument."""
+        return rows[0] if extra.width is None else tuple([None if column[0] is None else column for column in zip(*rows)])
 
     def plan(self, specs, program):
         received = self.read + self.added_to
@@ -221,7 +222,7 @@ class ReverseAnswer(AutodiffAnswer):
                 extra.of_leaf[k][i][...] += value
             rows.append(self.by_argument(dict(zip(self.returned, derivatives))))
         self.write_primals(leaves, values[len(self.results_out):self.first])
-        derivatives = rows[0] if extra.width is None else tuple([None if column[0] is None else column for column in zip(*rows)])
+        derivatives = self.by_sweep(extra, rows)
         if not self.with_primal:
             return derivatives
         return derivatives, self.result(values[:len(self.traced_outputs)])

@@ -13,8 +13,8 @@ from .kernel.shadow import plain_array
 from .recording import argument_paths
 from .request import is_floating
 from .roles import Active, Activity, Batch, Const, Duplicated, Shadowed
-from .trace import Tracer, current_trace
-from .tree import StructureMismatch, flatten, mirrored
+from .trace import Tracer, concrete, current_trace
+from .tree import StructureMismatch, flatten, mirrored, spans
 
 
 class Shadows:
@@ -41,6 +41,10 @@ class Shadows:
     def sweeps(self):
         return self.width or 1
 
+    def by_sweep(self, rows):
+        """What is returned for the results of each sweep: of a batch a tuple, else the one."""
+        return rows[0] if self.width is None else tuple(rows)
+
 
 def open_activities(name, mode, activities, seed=None):
     """(values of the arguments, class of each argument's activity, Shadows) of a call; `name` stands in errors."""
@@ -60,14 +64,12 @@ def open_activities(name, mode, activities, seed=None):
     shadows = Shadows(as_arrays(seed, "seed", ArgumentError))
     leaves, tree = flatten((args, {}))
     paths = argument_paths(tree)
-    low = 0
     first = None  # the first argument with shadows
-    for k, (activity, child) in enumerate(zip(opened, tree.children[0].children)):
-        own = range(low, low + child.leaves)
-        low += child.leaves
+    arguments = tree.children[0].children
+    for k, (activity, child, own) in enumerate(zip(opened, arguments, spans(arguments))):
         if isinstance(activity, Active):
             for j in own:
-                if isinstance(leaves[j], np.ndarray) or (type(leaves[j]) is Tracer and isinstance(leaves[j].value, np.ndarray)):
+                if _is_array(leaves[j]):
                     raise ArgumentError(f"{name}: {paths[j]} is an array, and Active returns the derivatives of numbers: pass Duplicated({paths[j]}, shadow)")
         elif isinstance(activity, Shadowed):
             width = _width(activity)
@@ -92,9 +94,9 @@ def _enter(shadows, activity, tree, leaves, own, path):
     else:
         containers, leading = [(f"the shadows of {path}", activity.shadow)], batch
     for label, container in containers:
-        start, where = label[:-len(path)], path
+        start = label[:-len(path)]
         try:
-            matched = mirrored(container, tree, where)
+            matched = mirrored(container, tree, path)
         except StructureMismatch as mismatch:
             raise ShadowStructureError(f"{start}{mismatch}: make one with make_zero") from None
         for j, (leaf_path, shadow) in zip(own, matched):
@@ -130,11 +132,11 @@ def _refuse_width(name, k, activity, width, first, other, expected):
 
 
 def _is_array(leaf):
-    return isinstance(leaf, np.ndarray) or (type(leaf) is Tracer and isinstance(leaf.value, np.ndarray))
+    return isinstance(concrete(leaf), np.ndarray)
 
 
 def _kind(leaf):
-    return type(leaf.value if type(leaf) is Tracer else leaf).__name__
+    return type(concrete(leaf)).__name__
 
 
 def as_arrays(value, path, error=ShadowTypeError):

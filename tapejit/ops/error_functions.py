@@ -20,6 +20,13 @@ def special(name, partials, c=None, **fields):
     return elementwise(c, partials, evaluate=scipy_function(name), scipy=name, **fields)
 
 
+def of_whole_order(name, evaluate):
+    """The row (n, x) of the n-th derivative of a function `name`, computed by evaluate(np, n, x) in doubles."""
+    row = elementwise(
+        None, lambda n, x, y: (refused(name, "n", "the order of a derivative is an integer"), lambda: row(n + 1, x)),
+        evaluate=in_doubles(evaluate), domain=("order", "real"), doc=f"The derivative of {name} of a whole order n >= 0.")
+    return row
+
 
 # --- error functions -----------------------------------------------------------------------------------------------
 
@@ -80,9 +87,7 @@ def _dawsn_derivative(np, n, x):
     return found
 
 
-dawsn_derivative = elementwise(
-    None, lambda n, x, y: (refused("dawsn", "n", "the order of a derivative is an integer"), lambda: dawsn_derivative(n + 1, x)),
-    evaluate=in_doubles(_dawsn_derivative), domain=("order", "real"), doc="The derivative of dawsn of a whole order n >= 0.")
+dawsn_derivative = of_whole_order("dawsn", _dawsn_derivative)
 dawsn = special("dawsn", lambda x, y: dawsn_derivative(1, x), doc="Dawson's integral: exp(-x*x) times the integral of exp(t*t) to x.")
 
 # --- the normal distribution ---------------------------------------------------------------------------------------
@@ -160,9 +165,7 @@ def _exprel_derivative(np, n, x):
     return found
 
 
-exprel_derivative = elementwise(
-    None, lambda n, x, y: (refused("exprel", "n", "the order of a derivative is an integer"), lambda: exprel_derivative(n + 1, x)),
-    evaluate=in_doubles(_exprel_derivative), domain=("order", "real"), doc="The derivative of exprel of a whole order n >= 0.")
+exprel_derivative = of_whole_order("exprel", _exprel_derivative)
 exprel = special("exprel", lambda x, y: exprel_derivative(1, x), doc="(exp(x) - 1) / x, and 1 at 0.")
 
 boxcox = special("boxcox", lambda a, b, y: (power(a, b - 1), lambda: square(log(a)) * exprel_derivative(1, b * log(a))), "tj_boxcox(a, b)",
