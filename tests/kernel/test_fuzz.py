@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from compiler import compiler
 from kernel.assembling import Type, assemble
 from tapejit.kernel.program import HostCall, View
 
@@ -17,10 +17,6 @@ CORRUPTED = 100_000  # programs; 20 times as many with --thorough
 FLAGS = ("-std=gnu11", "-O0", "-g1", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
          "-Wno-psabi", "-Wall", "-Wextra", "-Werror",
          "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-
-
-def compiler():
-    return (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from shadows.steps import step, step_functional
 
 import tapejit as tj
 from tapejit import Active, Const, Dual, DualOnly, Duplicated, DuplicatedOnly, Forward, ForwardWithPrimal, Reverse, ReverseWithPrimal, autodiff
@@ -24,19 +25,6 @@ class Model:
 
 def energy(x, y, a):
     return a * np.sum(np.sin(x) * y) + np.sum(x**2)
-
-
-def step(state, out, dt):
-    """Writes `out` and `state` in place."""
-    out[:] = np.sin(state) * dt + out[::-1]
-    state *= 1.0 + dt
-    state[1:] += out[:-1]
-
-
-def step_functional(state, out, dt):
-    out = np.sin(state) * dt + out[::-1]
-    state = state * (1.0 + dt)
-    return np.concatenate([state[:1], state[1:] + out[:-1]]), out
 
 
 def test_duplicated_is_added_to_and_active_is_returned():

@@ -8,19 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+
+from compiler import compiler
 
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 CALLS = 3_000
 FLAGS = "-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-
-
-def compiler():
-    return (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from shadows.steps import step, step_functional
 
 import tapejit as tj
 from tapejit import Active, BatchDuplicated, Const, Dual, Duplicated, DuplicatedOnly, Reverse, autodiff, split
@@ -22,19 +23,6 @@ def wave(x, a):
 
 def energy(x):
     return np.sum(np.exp(x) * x)
-
-
-def step(state, out, dt):
-    """Writes `out` and `state` in place."""
-    out[:] = np.sin(state) * dt + out[::-1]
-    state *= 1.0 + dt
-    state[1:] += out[:-1]
-
-
-def step_functional(state, out, dt):
-    out = np.sin(state) * dt + out[::-1]
-    state = state * (1.0 + dt)
-    return np.concatenate([state[:1], state[1:] + out[:-1]]), out
 
 
 def bars(x=X, a=2.0, ct=CT):

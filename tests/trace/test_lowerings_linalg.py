@@ -9,14 +9,10 @@ import pytest
 
 import tapejit as tj
 from tapejit.errors import UnsupportedError
-from tapejit.kernel import compile_tape
-from tapejit.passes import simplify
-from tapejit.tape import interpret
-from tapejit.tape.types import DTYPE_OF_NAME
 from tapejit.tape.verify import verify_tape
 
 from .linalg_cases import CASES, FLAT, inputs, names_in
-from .test_lowerings import Derivative, close, differences, evaluated, inner, spread, traced
+from .test_lowerings import Derivative, assert_replays, close, differences, evaluated, inner, spread, traced
 
 
 def chosen(case, seed=0, dtype=np.float64):
@@ -44,14 +40,7 @@ def agrees(case, values):
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_replay(case):
     """The value is NumPy's, and the tape gives NumPy's value at other inputs too, interpreted and compiled."""
-    tape, ids = agrees(case, chosen(case))
-    other = chosen(case, seed=1)
-    expected = [leaf for leaf, id in zip(evaluated(case, other), ids) if id is not None]
-    assert_near(interpret(tape, list(other.values())), expected, case)
-    program = compile_tape(simplify(tape).tape)
-    outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
-    program.run([np.array(value) for value in other.values()], outputs)
-    assert_near(outputs, expected, case)
+    assert_replays(case, *agrees(case, chosen(case)), chosen(case, seed=1), assert_near)
 
 
 @pytest.mark.parametrize("form", ["float32", "strided", "Fortran order"])
