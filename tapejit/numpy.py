@@ -15,6 +15,7 @@ from .trace import complex_numbers as _complex_numbers  # noqa: F401  enters com
 from .trace import equivalents as _equivalents
 from .trace import generators as _generators  # noqa: F401  enters np.random's functions among the equivalents
 from .trace import vectorized as _vectorized  # noqa: F401  enters np.vectorize and its like among the equivalents
+from .trace.recorder import current_trace as _current_trace
 
 
 def _namespace(module):
@@ -25,13 +26,16 @@ def _namespace(module):
 
 
 globals().update(_equivalents.names_of(_numpy))
+globals().pop("polynomial", None)  # plain Python, which is traced through: see __getattr__
 random, linalg = _namespace(_numpy.random), _namespace(_numpy.linalg)
 
 __all__ = list(_numpy.__all__)
 
 
 def __getattr__(name):
-    return getattr(_numpy, name)
+    found, trace = getattr(_numpy, name), _current_trace()
+    world = None if trace is None or trace.reads is None else trace.reads.world
+    return found if world is None or not isinstance(found, _types.ModuleType) else world.value(found, f"numpy.{name}")
 
 
 def __dir__():

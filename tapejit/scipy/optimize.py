@@ -6,6 +6,8 @@ function closes over is differentiated; x0 and brackets are not. Not covered: bo
 branches depend on x. Read next: `tapejit/custom.py`.
 """
 
+import inspect
+
 import numpy as np
 
 from ..custom import _on_its_own_tape, stop_gradient
@@ -18,7 +20,7 @@ from . import names_of
 from .common import scipys
 from .distributions import first_tracer
 
-__all__ = ["bisect", "brenth", "brentq", "fsolve", "least_squares", "minimize", "newton", "ridder", "root", "root_scalar",
+__all__ = ["bisect", "brenth", "brentq", "curve_fit", "fsolve", "least_squares", "minimize", "newton", "ridder", "root", "root_scalar",
            "toms748"]
 __getattr__, __dir__ = names_of(__name__)
 
@@ -204,3 +206,33 @@ def least_squares(fun, x0, jac="2-point", args=(), **options):
 
     x = _implicit(grad(cost), hessian(cost), x)
     return _result(x=x, fun=fun(x, *args), cost=cost(x), success=success)
+
+
+def curve_fit(f, xdata, ydata, p0=None, sigma=None, absolute_sigma=False, check_finite=True, bounds=(-np.inf, np.inf), method=None,
+              jac=None, *, full_output=False, nan_policy=None, **options):
+    given = {"p0": p0, "sigma": sigma, "absolute_sigma": absolute_sigma, "check_finite": check_finite, "bounds": bounds, "method": method,
+             "jac": jac, "full_output": full_output, "nan_policy": nan_policy}
+    if current_trace() is None:
+        return scipys(__name__, "curve_fit")(f, xdata, ydata, **given, **options)
+    ydata = asarray(ydata)
+    for name, value, usual in [("bounds", bounds, (-np.inf, np.inf)), ("jac", jac, None), ("full_output", full_output, False),
+                               ("nan_policy", nan_policy, None)]:
+        if value is not usual and value != usual:
+            refuse(ydata, f"scipy.optimize.curve_fit with {name} is not traced: leave it away")
+    if p0 is None:
+        p0 = np.ones(len(inspect.signature(f).parameters) - 1)
+    weight = None if sigma is None else asarray(sigma)
+
+    def residual(p):
+        difference = np.ravel(asarray(f(xdata, *p)) - ydata)
+        if weight is None:
+            return difference
+        return difference / weight if weight.ndim < 2 else np.linalg.solve(np.linalg.cholesky(weight), difference)
+
+    p = least_squares(residual, p0, method=method or "lm", **options).x
+    slope = jacfwd(residual)(p)
+    covariance = np.linalg.inv(slope.T @ slope)
+    if not absolute_sigma:
+        freedom = ydata.size - p.size
+        covariance = covariance * (np.sum(np.square(residual(p))) / freedom if freedom > 0 else np.inf)
+    return p, covariance

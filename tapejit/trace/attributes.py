@@ -177,11 +177,21 @@ def _item(x, *args):
     x.value.item(*args)  # NumPy's errors
     if args:
         x = Flat(x)[args[0]] if len(args) == 1 and isinstance(args[0], int) else x[args[0] if len(args) == 1 else args]
-    return extracted(x, ".item()").item()
+    return _as_python(x) if np.result_type(x.value).kind in "fc" else extracted(x, ".item()").item()
+
+
+def _as_python(x):
+    """The number that .item() of x gives, traced."""
+    value = x.value.item()
+    single = LOWERINGS[np.reshape](x, ()) if np.ndim(x.value) else x
+    return Tracer(x._trace, value, x._trace.lift(single, "c128" if type(value) is complex else "f64"))
 
 
 def _tolist(x):
-    return extracted(x, ".tolist()").tolist()
+    x.value.tolist  # a Python float's error
+    if np.result_type(x.value).kind not in "fc":
+        return extracted(x, ".tolist()").tolist()
+    return [_tolist(part) for part in x] if np.ndim(x.value) else _as_python(x)
 
 
 def _taken_out(name):

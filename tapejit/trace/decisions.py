@@ -1,8 +1,8 @@
 """Where Python takes a decision or a number from a traced value.
 
 bool(), int(), operator.index() and the like fix an integer or a truth value: the trace records a guard, and is used again
-only while the value stays the same. float(), item(), tolist() and __array__ take the number itself out of the tape: where
-a derivative would be lost by that, they raise; else the content is guarded.
+only while the value stays the same. float() by code that is not retargeted, tobytes() and __array__ take the number itself out of the
+tape: where a derivative would be lost by that, they raise; else the content is guarded.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.s
 _PACKAGES = frozenset(
     "numpy scipy tapejit cffi matplotlib pandas numba jax jaxlib torch tensorflow autograd sympy mpmath dask joblib tqdm "
     "attr attrs pydantic pydantic_core IPython ipykernel pytest _pytest pluggy hypothesis".split())
-_USERS_PART = "tapejit.examples"  # ships with the package, plays the user's part
+_LIKE_USERS = ("tapejit.examples", "numpy.polynomial")  # plain Python over NumPy's functions: traced through, as the user's code is
 
 
 def is_library(names):
@@ -24,7 +24,7 @@ def is_library(names):
         return False
     package = name.partition(".")[0]
     if package in _PACKAGES:
-        return not (name == _USERS_PART or name.startswith(_USERS_PART + "."))
+        return not any(name == part or name.startswith(part + ".") for part in _LIKE_USERS)
     if package not in sys.stdlib_module_names:
         return False
     # A user's own `profile.py` or `signal.py` has a standard name and is not in the standard place.

@@ -1,7 +1,8 @@
-"""np.polyfit and np.roots on traced values: NumPy's results, and the derivatives of the implicit functions that they are."""
+"""np.polyfit, np.roots and numpy.polynomial on traced values: NumPy's results, and the derivatives of the implicit functions that they are."""
 
 import numpy as np
 import pytest
+from numpy.polynomial import Chebyshev, Polynomial
 
 import tapejit as tj
 from tapejit.ops import OPS
@@ -14,6 +15,7 @@ def needs(*names):
 
 X = np.array([-1.0, -0.3, 0.2, 0.7, 1.1, 1.6])
 Y = np.array([0.5, 1.0, 0.8, 0.3, 0.9, 2.0])
+CUBIC = Polynomial([1.0, 2.0, 3.0, 0.5])
 W = np.array([1.0, 0.5, 2.0, 1.0, 1.5, 1.0])
 
 
@@ -64,3 +66,22 @@ def test_complex_roots(rng):
         direction = rng.standard_normal(4)
         assert f(p) == pytest.approx(tj.jit(f)(p))
         assert np.sum(tj.grad(f)(p) * direction) == pytest.approx(differences(f, p, direction), rel=1e-7)
+
+
+POLYNOMIALS = {
+    "class": lambda c, x: Polynomial(c)(x), "captured": lambda c, x: CUBIC(x) * c[0], "fit": lambda c, x: Polynomial.fit(x, c, 1)(0.3),
+    "arithmetic": lambda c, x: (Chebyshev(c) * Chebyshev([1.0, 2.0]) - 3).integ().deriv(2)(x), "power": lambda c, x: (Polynomial(c) ** 2)(x),
+    "polyval": lambda c, x: np.polynomial.polynomial.polyval(0.5, c), "polyfit": lambda c, x: np.polynomial.polynomial.polyfit(x, c, 1),
+    "legval": lambda c, x: np.polynomial.legendre.legval(x, c), "chebval2d": lambda c, x: np.polynomial.chebyshev.chebval2d(x, x, np.outer(c, c)),
+    "hermval": lambda c, x: np.polynomial.hermite.hermval(x, c), "hermeder": lambda c, x: np.polynomial.hermite_e.hermeder(c),
+    "lagint": lambda c, x: np.polynomial.laguerre.lagint(c), "vander": lambda c, x: np.polynomial.polynomial.polyvander(x, 3) * c[0],
+    "division": lambda c, x: np.polynomial.polynomial.polydiv(c, [1.0, 0.5])[0], "roots": lambda c, x: np.polynomial.polynomial.polyroots(c[:2])}
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_numpy_polynomial_is_traced_through(name):
+    function, c, x = POLYNOMIALS[name], np.array([0.3, 0.7, 1.2]), np.array([0.2, -0.4, 0.9])
+    replayed = tj.jit(function)
+    for at in (c, 1.5 * c):
+        np.testing.assert_allclose(replayed(at, x), function(at, x), rtol=1e-12)
+    tj.check_grads(function, (c, x), order=2)

@@ -35,6 +35,14 @@ def model_jacobian(p, y):
     return np.stack([np.exp(-p[1] * D), -p[0] * D * np.exp(-p[1] * D)], 1)
 
 
+def decay(t, a, b):
+    return a * np.exp(-b * t)
+
+
+def line(t, a, b):
+    return a * t + b
+
+
 class Cubic:
     power = 3.0
 
@@ -70,7 +78,14 @@ CASES = {
     "minimize": (lambda a: so.minimize(energy, np.zeros(2), args=(a,), tol=1e-12, jac=lambda x, a: 2 * (x - a) + 4 * x**3).x, PAIR),
     "minimum": (lambda a: so.minimize(lambda x: energy(x, a), np.zeros(2), tol=1e-9, method="BFGS").fun, PAIR),
     "least_squares": (lambda y: so.least_squares(model, [1.0, 1.0], jac=model_jacobian, args=(y,), **TIGHT).x,
-                      2 * np.exp(-0.7 * D) + 0.05 * np.sin(9 * D))}
+                      2 * np.exp(-0.7 * D) + 0.05 * np.sin(9 * D)),
+    "curve_fit": (lambda y: so.curve_fit(decay, D, y, ftol=1e-15, xtol=1e-15)[0], 2 * np.exp(-0.7 * D) + 0.05 * np.sin(9 * D)),
+    "curve_fit with sigma": (lambda y, s: so.curve_fit(line, D, y, [0.0, 0.0], sigma=s, absolute_sigma=True)[0], np.sin(D), 1 + D**2),
+    "covariance": (lambda y: so.curve_fit(line, D, y)[1], np.sin(D)),
+    "covariance with a matrix": (lambda y: so.curve_fit(line, D, y, sigma=np.diag(1 + D**2))[1], np.sin(D))}
+
+
+EXACT = set(CASES) - {"least_squares", "curve_fit", "curve_fit with sigma", "covariance", "covariance with a matrix"}  # SciPy takes differences
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -82,7 +97,7 @@ def test_values_and_derivatives(name):
         moved = [factor * v for v in values]
         found, expected = traced(*moved), function(*moved)
         assert np.shape(found) == np.shape(expected)
-        np.testing.assert_allclose(found, expected, rtol=1e-7 if name == "least_squares" else 1e-12)
+        np.testing.assert_allclose(found, expected, rtol=1e-12 if name in EXACT else 1e-6)
     tj.check_grads(function, tuple(values), order=2, eps=1e-3, rtol=1e-4, atol=1e-5)
 
 
@@ -114,7 +129,8 @@ def test_without_traced_values_it_is_scipys_own():
     lambda a: so.minimize(lambda x: energy(x, a), np.zeros(2), bounds=[(0, 1)] * 2).x,
     lambda a: brentq(lambda x: x - a, 0, 3, full_output=True),
     lambda a: brentq(lambda x: x**3 - a if x > 1 else x - a, 0, 3), lambda a: so.least_squares(lambda x: x - a, [0.0], loss="huber").x,
-    lambda a: so.minimize(lambda x: (energy(x, a), x), np.zeros(2), jac=True).x])
+    lambda a: so.minimize(lambda x: (energy(x, a), x), np.zeros(2), jac=True).x,
+    lambda a: so.curve_fit(line, D, D * a, bounds=(0, 1))])
 def test_what_is_not_covered_is_refused(function):
     with pytest.raises(tj.errors.UnsupportedError, match="scipy.optimize"):
         tj.jit(function)(2.0)

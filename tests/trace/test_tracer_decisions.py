@@ -7,6 +7,8 @@ import pickle
 
 import numpy as np
 import pytest
+
+import tapejit as tj
 from replay import GuardFailed, check, guards, record
 
 from tapejit.errors import LeakedTracerError, TracingError, UnsupportedError
@@ -104,7 +106,6 @@ def test_equal_guards_are_recorded_once():
 
 LOSSES = {
     "float() (which %-formatting and functions in C call as well; f-strings do not)": lambda x: float(x),
-    ".item()": lambda x: np.float64(2.0) * x.item(), ".tolist()": lambda x: x.tolist(),
     "complex()": lambda x: complex(x), ".tobytes()": lambda x: x.tobytes(),
 }
 
@@ -118,6 +119,24 @@ def test_a_lost_derivative_is_an_error_with_the_line(what):
     assert str(error.value) == (f"{what} on a traced value at test_tracer_decisions.py:{line}: the result would lose the derivative. "
                                 "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
                                 "an array that shall hold it must be made inside the function: np.array(...) of it is a traced copy")
+
+
+def test_item_and_tolist_keep_the_derivative():
+    x = np.array([[0.3, 0.7], [1.1, 0.2]])
+    for f, expected in [
+        (lambda x: x[1, 0].item() ** 2, [[0, 0], [2.2, 0]]), (lambda x: 3 * x.item(1, 0), [[0, 0], [3, 0]]),
+        (lambda x: x.item(-1) * x.item(1), [[0, 0.2], [0, 0.7]]),
+        (lambda x: sum(math.log(a) * b for a, b in x.tolist()), [[0.7 / 0.3, np.log(0.3)], [0.2 / 1.1, np.log(1.1)]]),
+        (lambda x: x.T.tolist()[0][1], [[0, 0], [1, 0]]),
+    ]:
+        for at in (x, x.astype(np.float32)):
+            np.testing.assert_allclose(tj.grad(f)(at), expected, rtol=1e-6)
+    assert tj.grad(lambda x: x.item() if type(x.item()) is float else 0 * x)(np.float64(2.0)) == 1.0
+    assert tj.jit(lambda z: z.item() * 2)(np.array(1 + 2j)) == 2 + 4j
+    with pytest.raises(IndexError):
+        tj.grad(lambda x: x.item(9))(x)
+    with pytest.raises(AttributeError, match="'float' object has no attribute 'tolist'"):
+        tj.grad(lambda x: x.tolist())(2.0)
 
 
 def test_plain_arrays_cannot_take_traced_values():
