@@ -1,14 +1,24 @@
-"""scipy.integrate for differentiated code: the rules over samples, trapezoid, cumulative_trapezoid and simpson, by y, x and dx.
+"""scipy.integrate for differentiated code: integrals of functions, initial value problems, and the rules over samples.
 
-All other names are SciPy's own."""
+`quad`, `quad_vec`, `dblquad`, `tplquad` and `fixed_quad` are differentiated by their limits, `args` and all that the function closes over
+(`quadrature.py` says how), `solve_ivp` and `odeint` by y0, the times, `args` and all that the right side closes over (`initial_value.py`).
+SciPy solves again at each replay. Calls in which nothing is traced are SciPy's own. All other names are SciPy's own.
+
+Where a Python branch of a user's function switches at a place that depends on a differentiated value, and the function jumps there, the
+derivative misses what the jump contributes, as everywhere in automatic differentiation: branches on x or t at fixed places are exact, and
+so are continuous ones."""
 
 import numpy as np
 
-from ..trace.lowerings.common import asarray, static
+from ..trace import Tracer, concrete, current_trace
+from ..trace.lowerings.common import asarray, refuse, static
 from . import names_of
-from .common import drop_in
+from .callbacks import Explorer, TracedResult, called, on_numbers, ruled
+from .common import drop_in, scipys
+from .distributions import first_tracer
+from .quadrature import Integral, Value
 
-__all__ = ["cumulative_trapezoid", "simpson", "trapezoid"]
+__all__ = ["cumulative_trapezoid", "dblquad", "fixed_quad", "quad", "quad_vec", "simpson", "tplquad", "trapezoid"]
 __getattr__, __dir__ = names_of(__name__)
 
 
@@ -70,3 +80,109 @@ def simpson(y, x=None, *, dx=1.0, axis=-1):
             + y[..., -2] * (last**2 + 3 * last * before) / (6 * before)
             - y[..., -3] * last**3 / (6 * before * (before + last)))
     return (_by_parabolas(y[..., :-1], h[..., :-1]) + tail)[()]
+
+
+# --- integrals of functions ------------------------------------------------------------------------------------------
+
+
+def _as_scipy(name, function, traced, call):
+    """(True, what SciPy's function returns) where nothing is traced, neither `traced` nor what the user's function gives; else (False, None)."""
+    if current_trace() is None:
+        return True, call(scipys(__name__, name), function)
+    if first_tracer(traced) is None:
+        try:
+            return True, call(scipys(__name__, name), on_numbers(function))
+        except TracedResult:
+            pass
+    return False, None
+
+
+def _integral(method, func, a, b, options):
+    """(the integral, SciPy's error estimate) of func(x)."""
+    shape = []
+
+    def function(x, y):
+        value = asarray(func(x))
+        shape[:] = value.shape,
+        return value
+
+    explorer = Explorer(f"scipy.integrate.{method}", function, 0)
+    value = Value(Integral(method, explorer.callback, options), [type(x) is Tracer for x in (a, b)])
+    try:
+        numbers = value.packed(explorer, float(concrete(a)), float(concrete(b)))
+    finally:
+        explorer.close()
+    if method == "quad" and explorer.callback.count != 1:
+        raise ValueError(f"scipy.integrate.quad: the function gives {explorer.callback.count} numbers, expected one: use quad_vec")
+    p, rest = explorer.values()
+    operands = [*[np.reshape(asarray(x), ()).astype(np.float64) for x in (a, b)], p, *rest]
+    packed = called(value, operands, numbers)
+    bool(packed[-1] > 0.5)  # the guard: where the function takes another branch this trace does not answer
+    count = explorer.callback.count
+    integral = ruled(packed[:count], operands, value.integral)
+    return np.reshape(integral, shape[0] if method == "quad_vec" else ()), packed[count]
+
+
+def _refused(name, traced, **options):
+    for option, (value, way_out) in options.items():
+        if value:
+            refuse(first_tracer(traced), f"scipy.integrate.{name} with {option} is not traced: {way_out}")
+
+
+def quad(func, a, b, args=(), full_output=0, epsabs=1.49e-8, epsrel=1.49e-8, limit=50, points=None, weight=None, wvar=None, wopts=None,
+         maxp1=50, limlst=50, complex_func=False):
+    args = args if isinstance(args, tuple) else (args,)
+    options = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points, "weight": weight, "wvar": wvar, "wopts": wopts,
+               "maxp1": maxp1, "limlst": limlst}
+    done, result = _as_scipy("quad", lambda x: func(x, *args), (a, b), lambda scipys_quad, f: scipys_quad(
+        f, a, b, full_output=full_output, complex_func=complex_func, **options))
+    if done:
+        return result
+    _refused("quad", (a, b, *args), full_output=(full_output, "leave it away"), complex_func=(complex_func, "integrate the real and imaginary parts"),
+             weight=(weight is not None and first_tracer((a, b)) is not None, "with a traced limit multiply the function by the weight"),
+             wvar=(first_tracer((wvar,)) is not None, "a traced wvar: multiply the function by the weight"))
+    options = {key: static(value) for key, value in options.items()}
+    return _integral("quad", lambda x: func(x, *args), a, b, options)
+
+
+def quad_vec(f, a, b, *positional, args=(), **options):
+    names = ("epsabs", "epsrel", "norm", "cache_size", "limit", "workers", "points", "quadrature", "full_output")
+    options = dict(zip(names, positional)) | options
+    args = args if isinstance(args, tuple) else (args,)
+    done, result = _as_scipy("quad_vec", lambda x: f(x, *args), (a, b), lambda own, f: own(f, a, b, **options))
+    if done:
+        return result
+    _refused("quad_vec", (a, b, *args), full_output=(options.pop("full_output", False), "leave it away"),
+             workers=(options.pop("workers", 1) != 1, "leave it away"))
+    return _integral("quad_vec", lambda x: f(x, *args), a, b, {key: static(value) for key, value in options.items()})
+
+
+def _limit(limit, *at):
+    return limit(*at) if callable(limit) else limit
+
+
+def dblquad(func, a, b, gfun, hfun, args=(), epsabs=1.49e-8, epsrel=1.49e-8):
+    if current_trace() is None:
+        return scipys(__name__, "dblquad")(func, a, b, gfun, hfun, args, epsabs, epsrel)
+    tolerances = {"epsabs": epsabs, "epsrel": epsrel}
+    return quad(lambda x: quad(func, _limit(gfun, x), _limit(hfun, x), (x, *args), **tolerances)[0], a, b, **tolerances)
+
+
+def tplquad(func, a, b, gfun, hfun, qfun, rfun, args=(), epsabs=1.49e-8, epsrel=1.49e-8):
+    if current_trace() is None:
+        return scipys(__name__, "tplquad")(func, a, b, gfun, hfun, qfun, rfun, args, epsabs, epsrel)
+
+    def over_plane(y, x):
+        return quad(func, _limit(qfun, x, y), _limit(rfun, x, y), (y, x, *args), epsabs=epsabs, epsrel=epsrel)[0]
+
+    return dblquad(over_plane, a, b, gfun, hfun, (), epsabs, epsrel)
+
+
+def fixed_quad(func, a, b, args=(), n=5):
+    if current_trace() is None:
+        return scipys(__name__, "fixed_quad")(func, a, b, args, n)
+    for x in (a, b):
+        if np.isinf(concrete(x)):
+            raise ValueError("Gaussian quadrature is only available for finite limits.")
+    x, w = np.polynomial.legendre.leggauss(n)
+    return (b - a) / 2.0 * np.sum(w * func((b - a) * (x + 1) / 2.0 + a, *args), axis=-1), None
