@@ -284,7 +284,9 @@ class Explorer:
     def __call__(self, t, y):
         if self._bound is None:
             value = self._record(t, y)
-            self._bound = self.callback.bound(*self.numbers(), self._missing)
+            self._bound = self.callback.bound(*self.numbers(), lambda t, y: value)
+            value = self._bound(t, y)
+            self._bound.missing = self._missing
             return value
         return self._bound(t, y)
 
@@ -294,8 +296,11 @@ class Explorer:
                                    "(an int() of a traced value can do this): write np.where(condition, a, b) in place of them")
         value = self._record(t, y)
         first = len(self.callback.branches) - 1
-        self._bound.given(*self.numbers())
-        self._bound.first = first
+        bound = self._bound
+        bound.given(*self.numbers())
+        bound.first, bound.missing = first, lambda t, y: value
+        value = bound(t, y)  # the kernel's, as in replays; NumPy's where a rounding decides otherwise there
+        bound.missing = self._missing
         return value
 
     def close(self):

@@ -16,9 +16,10 @@ from . import names_of
 from .callbacks import Explorer, TracedResult, called, on_numbers, ruled
 from .common import drop_in, scipys
 from .distributions import first_tracer
+from .initial_value import Solution, Solver, Start
 from .quadrature import Integral, Value
 
-__all__ = ["cumulative_trapezoid", "dblquad", "fixed_quad", "quad", "quad_vec", "simpson", "tplquad", "trapezoid"]
+__all__ = ["cumulative_trapezoid", "dblquad", "fixed_quad", "odeint", "quad", "quad_vec", "simpson", "solve_ivp", "tplquad", "trapezoid"]
 __getattr__, __dir__ = names_of(__name__)
 
 
@@ -134,8 +135,8 @@ def quad(func, a, b, args=(), full_output=0, epsabs=1.49e-8, epsrel=1.49e-8, lim
     args = args if isinstance(args, tuple) else (args,)
     options = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points, "weight": weight, "wvar": wvar, "wopts": wopts,
                "maxp1": maxp1, "limlst": limlst}
-    done, result = _as_scipy("quad", lambda x: func(x, *args), (a, b), lambda scipys_quad, f: scipys_quad(
-        f, a, b, full_output=full_output, complex_func=complex_func, **options))
+    done, result = _as_scipy("quad", func, (a, b, *args), lambda own, func: own(
+        func, a, b, args, full_output=full_output, complex_func=complex_func, **options))
     if done:
         return result
     _refused("quad", (a, b, *args), full_output=(full_output, "leave it away"), complex_func=(complex_func, "integrate the real and imaginary parts"),
@@ -149,7 +150,7 @@ def quad_vec(f, a, b, *positional, args=(), **options):
     names = ("epsabs", "epsrel", "norm", "cache_size", "limit", "workers", "points", "quadrature", "full_output")
     options = dict(zip(names, positional)) | options
     args = args if isinstance(args, tuple) else (args,)
-    done, result = _as_scipy("quad_vec", lambda x: f(x, *args), (a, b), lambda own, f: own(f, a, b, **options))
+    done, result = _as_scipy("quad_vec", f, (a, b, *args), lambda own, f: own(f, a, b, args=args, **options))
     if done:
         return result
     _refused("quad_vec", (a, b, *args), full_output=(options.pop("full_output", False), "leave it away"),
@@ -186,3 +187,79 @@ def fixed_quad(func, a, b, args=(), n=5):
             raise ValueError("Gaussian quadrature is only available for finite limits.")
     x, w = np.polynomial.legendre.leggauss(n)
     return (b - a) / 2.0 * np.sum(w * func((b - a) * (x + 1) / 2.0 + a, *args), axis=-1), None
+
+
+# --- initial value problems --------------------------------------------------------------------------------------------
+
+
+def _double(x):
+    return np.atleast_1d(asarray(x)).astype(np.float64)
+
+
+def _solved(solver, function, t0, tf, ts, y0):
+    """(times, rows of y, {what SciPy says of the solve}) of y' = function(t, y); without ts at the steps that the solver takes."""
+    n = solver.n
+    explorer = Explorer(f"scipy.integrate.{solver.name}", function, n)
+    try:
+        found = solver.solve(explorer, *[None if x is None else concrete(x) for x in (t0, tf, ts, y0)])
+    finally:
+        explorer.close()
+    p, rest = explorer.values()
+    steps = len(found[0]) if ts is None else None
+    start = Start(solver, explorer.callback, steps)
+    operands = [t0, tf, np.zeros(0) if ts is None else ts, y0, p, *rest]
+    packed = called(start, operands, start.packed(*found, 0 if ts is None else ts.shape[0]))
+    bool(packed[-1] > 0.5)  # the guard: where the function takes another branch, or the solver another number of steps, this trace does not answer
+    if ts is None:
+        ends = [np.reshape(x, (1,)) for x in (t0, tf)]
+        ts = np.concatenate([ends[0], packed[1:steps - 1], ends[1]]) if int(packed[-3]) == 0 else packed[:steps]
+        packed = packed[steps:]
+    m = ts.shape[0]
+    operands[2] = ts
+    rows = ruled(np.reshape(packed[:m * n], (m, n)), operands, Solution(solver, explorer.callback))
+    nfev, njev, nlu, status = packed[m * n:m * n + 4].astype(np.int64)
+    status, reached = int(status), int(packed[-2])
+    return ts[:reached], rows[:reached], {"nfev": nfev, "njev": njev, "nlu": nlu, "status": status}
+
+
+def solve_ivp(fun, t_span, y0, method="RK45", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, **options):
+    traced = (*t_span, y0, t_eval, *(() if args is None else args))
+    done, result = _as_scipy("solve_ivp", fun, traced, lambda own, fun: own(
+        fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, **options))
+    if done:
+        return result
+    args = () if args is None else tuple(args)
+    _refused("solve_ivp", traced, events=(events is not None, "find the time of the event by scipy.optimize.brentq on the solution"),
+             dense_output=(dense_output, "ask for the times in t_eval"))
+    options.pop("jac", None)  # a help for the solver alone; it reads traced values
+    t0, tf = [np.reshape(asarray(t), ()).astype(np.float64) for t in t_span]
+    y0 = _double(y0)
+    if y0.ndim != 1:
+        raise ValueError("`y0` must be 1-dimensional.")
+    options = {key: static(value) for key, value in options.items()}
+    solver = Solver("solve_ivp", y0.shape[0], method, options)
+    ts, rows, said = _solved(solver, lambda t, y: fun(t, y, *args), t0, tf, None if t_eval is None else _double(t_eval), y0)
+    status = said["status"]
+    message = ("The solver successfully reached the end of the integration interval." if status == 0 else
+               "Required step size is less than spacing between numbers.")
+    result = scipys(__name__, "solve_ivp").__globals__["OdeResult"]
+    return result(t=ts, y=np.transpose(rows), sol=None, t_events=None, y_events=None, message=message, success=status >= 0, **said)
+
+
+def odeint(func, y0, t, args=(), Dfun=None, col_deriv=0, full_output=0, ml=None, mu=None, rtol=None, atol=None, tcrit=None, h0=0.0,
+           hmax=0.0, hmin=0.0, ixpr=0, mxstep=0, mxhnil=0, mxordn=12, mxords=5, printmessg=0, tfirst=False):
+    args = args if isinstance(args, tuple) else (args,)
+    options = {"ml": ml, "mu": mu, "rtol": rtol, "atol": atol, "tcrit": tcrit, "h0": h0, "hmax": hmax, "hmin": hmin, "ixpr": ixpr,
+               "mxstep": mxstep, "mxhnil": mxhnil, "mxordn": mxordn, "mxords": mxords, "printmessg": printmessg}
+    traced = (y0, t, *args)
+    done, result = _as_scipy("odeint", func, traced, lambda own, func: own(
+        func, y0, t, args, Dfun, col_deriv, full_output, tfirst=tfirst, **options))
+    if done:
+        return result
+    _refused("odeint", traced, full_output=(full_output, "leave it away, or use scipy.integrate.solve_ivp"))
+    options = {key: static(value) for key, value in options.items()}
+    y0, ts = _double(y0), _double(t)
+    if y0.ndim != 1 or ts.ndim != 1:
+        raise ValueError("Initial condition y0 and the times t must be one-dimensional.")
+    function = (lambda t, y: func(t, y, *args)) if tfirst else (lambda t, y: func(y, t, *args))
+    return _solved(Solver("odeint", y0.shape[0], None, options), function, ts[0], ts[-1], ts, y0)[1]
