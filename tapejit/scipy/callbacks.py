@@ -209,7 +209,7 @@ class Bound:
     def __init__(self, callback, p, rest, missing=None):
         self.callback, self.missing = callback, missing
         self.t, self.y, self.out = np.zeros(()), np.zeros(callback.n), np.zeros(callback.count)
-        self.calls, self.first, self.evaluations = [], None, 0
+        self.calls = []
         self.given(p, rest)
 
     def given(self, p, rest):
@@ -224,23 +224,26 @@ class Bound:
             inputs = [self.t, self.y, self.p[:branch.p], *self.rest[:branch.rest]]
             program = branch.program
             pointers, lengths, keep = program._bindings(inputs, [self.out])
-            self.calls[k] = program, program.acquire(), pointers, lengths, keep, inputs
+            self.calls[k] = program, program.acquire(), pointers, lengths, len(keep), inputs, keep
         return self.calls[k]
 
     def __call__(self, t, y):
         self.t[()] = t
         self.y[:] = y
-        self.evaluations += 1
-        order = range(len(self.calls)) if self.first is None else (self.first, *[k for k in range(len(self.calls)) if k != self.first])
-        for k in order:
-            program, ws, pointers, lengths, keep, inputs = self._prepared(k)
-            status = lib.tj_run(ws.c, pointers, lengths, len(keep), 0)
+        latest = self.latest
+        if latest is not None:
+            _, ws, pointers, lengths, count, _, _ = latest
+            if not lib.tj_run(ws.c, pointers, lengths, count, 0):
+                return self.out.copy()
+        for k in range(len(self.calls)):
+            call = program, ws, pointers, lengths, count, inputs, _ = self._prepared(k)
+            status = lib.tj_run(ws.c, pointers, lengths, count, 0)
             if status:
                 try:
                     program.finish(ws, status, inputs, [self.out])
                 except GuardMissed:
                     continue
-            self.first = k
+            self.latest = call
             return self.out.copy()
         if self.missing is None:
             raise NewBranch(self.callback.name, t)
@@ -250,7 +253,7 @@ class Bound:
         for call in self.calls:
             if call is not None:
                 call[0].release(call[1])
-        self.calls = []
+        self.calls, self.latest = [], None
 
 
 class TracedResult(Exception):
@@ -295,10 +298,9 @@ class Explorer:
             raise UnsupportedError(f"{self.name}: the function takes more than {MOST_BRANCHES} ways through its Python branches "
                                    "(an int() of a traced value can do this): write np.where(condition, a, b) in place of them")
         value = self._record(t, y)
-        first = len(self.callback.branches) - 1
         bound = self._bound
         bound.given(*self.numbers())
-        bound.first, bound.missing = first, lambda t, y: value
+        bound.missing = lambda t, y: value
         value = bound(t, y)  # the kernel's, as in replays; NumPy's where a rounding decides otherwise there
         bound.missing = self._missing
         return value

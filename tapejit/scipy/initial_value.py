@@ -310,7 +310,7 @@ class BackwardSolve:
         low, high = min(start, end), max(start, end)
         times = np.unique(np.concatenate([dense.ts[(dense.ts > low) & (dense.ts < high)], back.t]))
         half = np.diff(times)[:, None] / 2
-        nodes, weights = (times[:-1, None] + half * (1 + NODES)).ravel(), (half * WEIGHTS).ravel()
+        nodes, weights = (times[:-1, None] + half * (1 + NODES)).ravel(), np.sign(start - end) * (half * WEIGHTS).ravel()
         states = np.concatenate([dense(nodes), back.sol(nodes)]).T
         for t, state, weight in zip(nodes, np.ascontiguousarray(states), weights):
             self.p_bar += weight * self.by_p(t, state)
