@@ -10,7 +10,7 @@ from itertools import compress
 
 import numpy as np
 
-from ..ops import ROWS
+from ..ops import OPS, ROWS
 from ..tape import Builder
 from ..tape.interpret import evaluate
 from ..tape.tape import CONSTANT, GUARD, HOST, INPUT
@@ -35,7 +35,7 @@ class FoldingBuilder(Builder):
         return Builder.emit(self, row, operands, params, type)
 
     def _fold(self, row, operands, params):
-        if not operands or row.kind == "special" or row.code == _BROADCAST:
+        if not operands or row.kind == "special" or row.code in (_BROADCAST, _RECOMPUTE):
             return None
         if row.kind == "elementwise":  # on stretched scalars: fold the scalar, stretch the result
             values = [self.uniform_value(o) for o in operands]
@@ -50,7 +50,7 @@ class FoldingBuilder(Builder):
         return self.constant(value) if value.size <= FOLD_LIMIT else None
 
 
-_BROADCAST = next(row.code for row in ROWS if row.name == "broadcast")
+_BROADCAST, _RECOMPUTE = OPS["broadcast"].code, OPS["recompute"].code  # recompute: told apart from all other values, also of a constant
 
 
 def is_plain(array):

@@ -1,10 +1,9 @@
 """A user's function (t, y) -> vector that SciPy calls back, as compiled tapes: one for each way through its Python branches.
 
 A `Callback` is a function of t (a number), y and p (vectors) and `rest`: p are all floating values of the outer trace that the user's
-function reads, flattened, and `rest` the others, such as integers. Its tapes are recorded while SciPy's solver runs for the first time
-(`explored`): at a point where no tape's guards hold the function is recorded anew. Later a point without a tape raises `NewBranch`.
-What a derivative needs of a callback is a callback too (`derived`), so higher orders need nothing of their own. `rows` applies one to
-many points. Read next: `quadrature.py`, `initial_value.py`.
+function reads, flattened, and `rest` the others, such as integers. Its tapes are recorded by `explorer.py`; a point without a tape raises
+`NewBranch`. What a derivative needs of a callback is a callback too (`derived`), so higher orders need nothing of their own. `Rows`
+applies one to many points. Read next: `quadrature.py`, `initial_value.py`.
 """
 
 import numpy as np
@@ -14,17 +13,10 @@ from ..kernel import GuardMissed, compile_tape
 from ..kernel.program import lib
 from ..ops import OPS
 from ..ops.linear import zeros
-from ..ops.packing import join, unpack
 from ..ops.table import Expr, Type
 from ..passes import derive, forward, reverse, without_markers
 from ..passes.custom_rules import splice
-from ..recording import record
-from ..tape import Builder, HostFunction, type_of
-from ..trace import Tracer, concrete, current_trace
-from ..trace.lowerings.common import asarray, holds_tracer
-from ..tree import flatten
-
-MOST_BRANCHES = 1000
+from ..tape import Builder, HostFunction
 
 
 class NewBranch(UnsupportedError):
@@ -91,8 +83,8 @@ class _Applied:
         self.builder, self.branch, self.t, self.rest = builder, branch, t, rest
 
     def __call__(self, y, p):
-        part = p if p.shape == (self.branch.p,) else _part(p, 0, self.branch.p)
-        ids = [self.t.id, y.id, part.id, *self.rest[:self.branch.rest]]
+        first = p if p.shape == (self.branch.p,) else part(p, 0, self.branch.p)
+        ids = [self.t.id, y.id, first.id, *self.rest[:self.branch.rest]]
         return Expr(self.builder, splice(self.builder, self.branch.tape, ids, None, ())[0])
 
     def along(self, value, tangents):
@@ -106,19 +98,19 @@ class _Applied:
         return [zeros(value, x.shape) if id is None else Expr(self.builder, id) for id, x in zip(found, sources)]
 
 
-def _part(x, start, count):
+def part(x, start, count):
     return OPS["index"](x, idx=((start, count, 1),))
 
 
 def parts(x, *counts):
     """The vector x in parts of these lengths."""
     starts = np.cumsum([0, *counts])
-    return [_part(x, int(start), count) for start, count in zip(starts, counts)]
+    return [part(x, int(start), count) for start, count in zip(starts, counts)]
 
 
 def joined(*vectors):
-    """The vectors that have elements, as one."""
-    vectors = [x for x in vectors if x.shape != (0,)]
+    """The vectors as one."""
+    vectors = [x for x in vectors if x.shape != (0,)] or vectors[:1]
     return vectors[0] if len(vectors) == 1 else OPS["concatenate"](*vectors, axis=0)
 
 
@@ -256,149 +248,7 @@ class Bound:
         self.calls, self.latest = [], None
 
 
-class TracedResult(Exception):
-    """A function that was called with numbers gives a traced value: it reads one."""
-
-
-def on_numbers(function):
-    """`function`, which raises TracedResult where its result is traced."""
-    def call(*args):
-        value = function(*args)
-        if holds_tracer(value):
-            raise TracedResult
-        return value
-    return call
-
-
-# --- recording ---------------------------------------------------------------------------------------------------------
-
-
-class Explorer:
-    """Records a user's function, called with (t, y), as a Callback while a solver runs on numbers.
-
-    others   what of the outer trace it reads, in the order in which it was met: tracers and arrays
-    """
-
-    def __init__(self, name, function, n):
-        self.name, self.function = name, function
-        self.others, self._places, self._p, self._bound, self._value = [], {}, 0, None, None
-        self.callback = Callback(name, n, 0, [], None, [])
-
-    def __call__(self, t, y):
-        if self._bound is None:
-            value = self._record(t, y)
-            self._bound = self.callback.bound(*self.numbers(), lambda t, y: value)
-            value = self._bound(t, y)
-            self._bound.missing = self._missing
-            return value
-        return self._bound(t, y)
-
-    def _missing(self, t, y):
-        if len(self.callback.branches) >= MOST_BRANCHES:
-            raise UnsupportedError(f"{self.name}: the function takes more than {MOST_BRANCHES} ways through its Python branches "
-                                   "(an int() of a traced value can do this): write np.where(condition, a, b) in place of them")
-        value = self._record(t, y)
-        bound = self._bound
-        bound.given(*self.numbers())
-        bound.missing = lambda t, y: value
-        value = bound(t, y)  # the kernel's, as in replays; NumPy's where a rounding decides otherwise there
-        bound.missing = self._missing
-        return value
-
-    def close(self):
-        if self._bound is not None:
-            self._bound.close()
-
-    def _record(self, t, y):
-        """Add the branch that the function takes at (t, y); its value there."""
-        callback = self.callback
-        t, y = (float(t) if callback.n == 0 else np.float64(t)), np.array(y, np.float64)
-        leaves, tree = flatten(((t, y), {}))
-        recording = record(self._vector, leaves, tree, [0, 1], frozenset((0, 1)), retargeted=None)
-        builder = Builder(self.name)
-        ids = [builder.input(Type("f64", ()), "t"), builder.input(Type("f64", (callback.n,)), "y")]
-        captured = [what for source, what in recording.inputs if source == "capture"]
-        for what in captured:
-            self._place(what)
-        p = builder.expr(builder.input(Type("f64", (self._p,)), "p"))
-        rest = [builder.input(type_, f"rest{k}") for k, type_ in enumerate(callback.rest)]
-        for what in captured:
-            floating, start = self._places[_key(what)][:2]
-            type_ = type_of(_number(what))
-            if floating:
-                x = OPS["reshape"](_part(p, start, int(np.prod(type_.shape))), shape=type_.shape)
-                ids.append((x if type_.dtype == "f64" else OPS["cast"](x, dtype=type_.dtype)).id)
-            else:
-                ids.append(rest[start])
-        builder.tape.outputs = splice(builder, recording.tape, ids, None, ())
-        count = len(self._value)
-        if callback.count not in (None, count):
-            raise ValueError(f"{self.name}: the function gives {callback.count} numbers at one place and {count} at another")
-        callback.p, callback.count = self._p, count
-        callback.branches.append(Branch(derive(builder.tape), self._p, len(rest)))
-        return self._value
-
-    def _vector(self, t, y):
-        value = asarray(self.function(t, y))
-        if value.dtype.kind not in "biuf":
-            raise UnsupportedError(f"{self.name}: the function gives dtype {value.dtype}, expected real numbers: integrate the real and imaginary parts")
-        value = np.ravel(value).astype(np.float64)
-        self._value = np.array(value.value if type(value) is Tracer else value)
-        return value
-
-    def _place(self, what):
-        key = _key(what)
-        if key in self._places:
-            return
-        type_ = type_of(_number(what))
-        if type_.dtype in ("c64", "c128"):
-            raise UnsupportedError(f"{self.name}: the function reads a complex value of the differentiated code: pass its real and imaginary parts")
-        if type_.dtype in ("f16", "f32", "f64"):
-            self._places[key] = True, self._p, what
-            self._p += int(np.prod(type_.shape))
-        else:
-            self._places[key] = False, len(self.callback.rest), what
-            self.callback.rest.append(type_)
-        self.others.append(what)
-
-    def numbers(self):
-        """(p, rest) as numbers."""
-        return _gathered([_number(x) for x in self.others])
-
-    def values(self):
-        """(p, rest) in the trace."""
-        return _gathered(self.others)
-
-
-def _key(what):
-    return (id(what._trace), what.id) if type(what) is Tracer else id(what)
-
-
-def _number(x):
-    return np.asarray(concrete(x))
-
-
-def _gathered(values):
-    """(the floating values as one vector, the others)."""
-    values = [asarray(x) for x in values]
-    floating = [np.ravel(x).astype(np.float64) for x in values if x.dtype.kind == "f"]
-    p = floating[0] if len(floating) == 1 else np.concatenate(floating) if floating else np.zeros(0)
-    return p, [x for x in values if x.dtype.kind != "f"]
-
-
 # --- host calls with rules -----------------------------------------------------------------------------------------------
-
-
-def called(function, operands, value):
-    """The tracer of function(*operands), which has been computed: `value`. It is called again at each replay."""
-    trace, type_ = current_trace(), type_of(value)
-    return Tracer(trace, value, trace.emit(OPS["host"], tuple([trace.lift(x) for x in operands]), (HostFunction(function), type_), type_))
-
-
-def ruled(x, operands, rule):
-    """The tracer x with the derivative by `operands` that a rule states."""
-    trace = current_trace()
-    return Tracer(trace, x.value, trace.emit(OPS["override"], (x.id, *[trace.lift(o) for o in operands]), (rule,)))
 
 
 def emitted(function, operands, shape):

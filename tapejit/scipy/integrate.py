@@ -4,6 +4,10 @@
 (`quadrature.py` says how), `solve_ivp` and `odeint` by y0, the times, `args` and all that the right side closes over (`initial_value.py`).
 SciPy solves again at each replay. Calls in which nothing is traced are SciPy's own. All other names are SciPy's own.
 
+solve_ivp without t_eval gives the solver's steps: their number is fixed for a trace, and another number is another trace. So with t_eval
+(`t_eval=[end]` where the end alone matters) fewer traces are made. The times of inner steps have no derivative. `jac` and `Dfun` are not
+called: SciPy takes differences. `events`, `dense_output` and `full_output` are refused where something is traced.
+
 Where a Python branch of a user's function switches at a place that depends on a differentiated value, and the function jumps there, the
 derivative misses what the jump contributes, as everywhere in automatic differentiation: branches on x or t at fixed places are exact, and
 so are continuous ones."""
@@ -13,9 +17,9 @@ import numpy as np
 from ..trace import Tracer, concrete, current_trace
 from ..trace.lowerings.common import asarray, refuse, static
 from . import names_of
-from .callbacks import Explorer, TracedResult, called, on_numbers, ruled
 from .common import drop_in, scipys
 from .distributions import first_tracer
+from .explorer import Explorer, TracedResult, called, on_numbers, ruled
 from .initial_value import Solution, Solver, Start
 from .quadrature import Integral, Value
 
