@@ -45,10 +45,14 @@ class Recording:
     outputs          one OutputLeaf per leaf of out_tree
     reads            what was read by name (None: not guarded); reusable, or why not
     written          indices of the leaves that the function wrote; their final values are the tape's last outputs
+    flags            {index of a leaf: `flags.num` of its array}, where the function asks for flags
+    distinct         indices of the array leaves, where the function asks whether two variables are one object (they were not), else empty
+    shared           (a, b): leaves that are one array, not differentiated, and were one traced value
     baked            arrays that are read but are no inputs of the tape: its constants, and arrays that only Python looked at
     """
 
-    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written")
+    __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written",
+                 "flags", "distinct", "shared")
 
     @property
     def position_of_leaf(self):
@@ -59,6 +63,12 @@ class Recording:
         """True while everything that the function read by name is as it was."""
         return self.reads is None or self.reads.unchanged()
 
+    def fits(self, leaves):
+        """True where the arrays of a call are as different from each other, and have the flags, as the trace assumes."""
+        if self.distinct and repeated(leaves, self.distinct) != self.shared:
+            return False
+        return all(leaves[k].flags.num == flags for k, flags in self.flags.items())
+
     def today(self, captured):
         """The array that is read today in place of a captured one."""
         return captured if self.reads is None else self.reads.today(captured)
@@ -66,6 +76,17 @@ class Recording:
     def source_of(self, captured, name):
         """(Python source of `today(captured)`, the names in it), which begin with `name`."""
         return (name, {name: captured}) if self.reads is None else self.reads.source_of(captured, name)
+
+
+def repeated(leaves, places):
+    """[(a, b)]: the array at b, one of these places, is the one at a, the first such."""
+    known, found = {}, []
+    for k in places:
+        if isinstance(leaves[k], np.ndarray):  # a tracer of an array passes for one
+            first = known.setdefault(id(leaves[k]), k)
+            if first != k:
+                found.append((first, k))
+    return found
 
 
 def leaf_kind(value):
@@ -113,6 +134,9 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
         for k in traced:
             leaf = leaves[k]
             arguments[k] = trace.input(leaf.value if type(leaf) is Tracer else native(leaf), paths[k])
+        shared = [] if writable else repeated(leaves, [k for k in traced if k not in differentiated])
+        for a, b in shared:
+            arguments[b] = arguments[a]
         enter = retarget if retargeted else _watched if retargeted is not None else _as_it_is
         for k, leaf in enumerate(leaves):
             if k not in positions and not isinstance(leaf, (bool, int, str, bytes, complex)):
@@ -135,6 +159,13 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
             _refuse_rebound(trace, before, (args, kwargs), paths, arguments, positions)
         finals = {traced[p]: trace.lift(arguments[traced[p]]) for p in trace.mutated if p < len(traced)} if writable else {}
         _refuse_mutated(trace, paths, traced, finals)
+        arrays = [k for k in traced if arguments[k].storage is not None] if reads.identity else []
+        for a, b in repeated(leaves, arrays):
+            if (a, b) not in shared:
+                raise TracingError(f"{paths[a]} and {paths[b]} are one array, and the function asks by `is`, at {reads.identity}, whether two variables "
+                                   "are one object: differentiated arguments never are. Pass a copy of one, or leave the question out")
+        if trace.flags_read and (outer is not None or max(trace.flags_read) >= len(traced)):
+            reads.refuse("it asks for the flags of an array that is not an argument of the outermost function")
         if outer is None:
             reads.finish(trace)
     tape = recording.tape = trace.builder.tape
@@ -146,6 +177,8 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.differentiated = [k for k in traced if k in differentiated]
     recording.inputs = [("leaf", traced[p]) if p < len(traced) else ("capture", captured[p]) for p in range(len(tape.inputs))]
     recording.baked = list({id(array): array for array in [*trace.constants_from_arrays, *reads.compared()]}.values())
+    recording.flags = {traced[p]: flags for p, flags in trace.flags_read.items() if p < len(traced)}
+    recording.distinct, recording.shared = arrays, shared
     recording.reads = reads if guarded else None
     recording.reusable = reads.reusable or not guarded
     recording.why = None if recording.reusable else reads.why

@@ -22,7 +22,7 @@ from .kernel import compile_tape
 from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
 from .passes import Phase, derive, without_guards, without_markers
-from .recording import argument_paths, name_of, native, record
+from .recording import argument_paths, name_of, native, record, repeated
 from .seeded import answer_for
 from .tape import Literal
 from .tape.types import NAME_OF_DTYPE
@@ -132,6 +132,8 @@ class Entry:
         plan = self.answer.plan(specs, self.program)
         if plan is None:
             return None
+        copies = [b for _, b in recording.shared]
+        plan.distinct, plan.shared, plan.flags = [k for k in recording.distinct if k not in copies], recording.shared, recording.flags
         unchanged = None if recording.reads is None else recording.reads.checker()
         return direct_call(plan, self.program, recording.source_of, unchanged, RUNNING, self)
 
@@ -170,7 +172,7 @@ class Specializer:
                 raise leaked(leaf)
         entries = tuple(self.entries.get(key, ()))
         for place, entry in enumerate(entries):
-            if not entry.recording.current():
+            if not (entry.recording.current() and entry.recording.fits(leaves)):
                 continue
             try:
                 if getattr(_state, "verifying", False):
@@ -278,6 +280,8 @@ class Specializer:
                 parts.append(complex)
             else:
                 parts.append(static_key(leaf))
+        if len(traced) > 1:
+            parts += repeated(leaves, traced)
         return tuple(parts), traced
 
     def _refuse(self, leaf, tree, k):

@@ -1,5 +1,6 @@
 """An exception that depends on a traced value, and that f catches, is raised and caught, or not, at each call as without a trace."""
 
+import cmath
 import math
 
 import numpy as np
@@ -40,7 +41,7 @@ FLOATS = {
     "remainder": (lambda x: x % x + x, ZeroDivisionError, 0.0, 2.0), "power": (lambda x: x ** -2, ZeroDivisionError, 0.0, 2.0),
     "large power": (lambda x: x ** 400.0, OverflowError, 1e3, 2.0), "log": (lambda x: math.log(x), ValueError, -1.0, 2.0),
     "exp": (lambda x: math.exp(x), OverflowError, 1e3, 2.0), "acos": (lambda x: math.acos(x), ValueError, 2.0, 0.5),
-    "floor": (lambda x: math.floor(x) * x, (ValueError, OverflowError), math.inf, 2.0),
+    "cmath": (lambda x: abs(cmath.log(x)), ValueError, 0.0, 2.0), "floor": (lambda x: math.floor(x) * x, (ValueError, OverflowError), math.inf, 2.0),
     "round": (lambda x: round(x) * x, OverflowError, math.inf, 2.0),
     "int": (lambda x: int(x) * x, OverflowError, -math.inf, 2.0)}
 ARRAYS = {
@@ -61,6 +62,52 @@ def same_as_without_a_trace(f, points):
 def test_numbers(name):
     function, error, bad, good = FLOATS[name]
     same_as_without_a_trace(attempt(function, error), (bad, good, good / 2))
+
+
+RAISED = {
+    "quotient": (lambda x: x / (x - 1.0), 1.0), "reciprocal": (lambda x: 1 / x, 0.0), "remainder": (lambda x: 7.5 % x, 0.0),
+    "floor division": (lambda x: 7.5 // x * x, 0.0), "divmod": (lambda x: divmod(7.5, x)[1], 0.0), "negative power": (lambda x: x ** -2.5, 0.0),
+    "power -1": (lambda x: x ** -1, 0.0), "square": (lambda x: x ** 2, 1e200), "exponent": (lambda x: 2.0 ** x, 1e4),
+    "power of zero": (lambda x: 0.0 ** x + x, -1.0), "of a sum": (lambda x: 1.0 / float(np.sum(np.array([x, x]))), 0.0),
+    "log": (lambda x: math.log(x), 0.0), "exp": (lambda x: math.exp(x), 1e3), "gamma": (lambda x: math.gamma(x), -1.0),
+    "fmod": (lambda x: math.fmod(7.5, x), 0.0), "fsum": (lambda x: math.fsum([x, x]), 1e308),
+    "cmath": (lambda x: abs(cmath.log(x)), 0.0), "complex": (lambda x: abs(1j / (x + 0j)), 0.0), "inside": (lambda x: tj.grad(lambda y: x / y)(x), 0.0)}
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_a_replay_raises_what_python_raises(name):
+    function, bad = RAISED[name]
+    kept = tj.value_and_grad(function)
+    for x in (2.0, 3.0):
+        assert kept(x)[0] == pytest.approx(function(x))
+    if name == "inside":
+        expected = ZeroDivisionError
+    else:
+        with pytest.raises((ArithmeticError, ValueError)) as error:
+            function(bad)
+        expected = error.type
+    with pytest.raises(expected):
+        kept(bad)
+    assert kept(2.0)[0] == pytest.approx(function(2.0))
+
+
+def test_numpy_numbers_go_on_to_infinity():
+    kept = tj.value_and_grad(lambda x: np.sum(1.0 / x))
+    kept(np.array([2.0]))
+    assert kept(np.array([0.0]))[0] == np.inf
+    infinite = tj.grad(lambda x: x / 2.0 ** -1074 * 2.0 ** -1074 + 1.0 / (x + 1.0))
+    for x in (1.0, 2.0):  # Python raises nothing where a quotient overflows
+        assert infinite(x) == pytest.approx(1.0 - 1.0 / (x + 1.0) ** 2) or np.isinf(infinite(x))
+
+
+def test_one_guard_serves_all_divisions():
+    def f(x):
+        for _ in range(50):
+            x = x - x / (1.0 + x * x) + 1.0 / x ** 2
+        return x
+    tape = tj.trace(f)(2.0)
+    assert sum(row.name == "guard" for _, row, *_ in tape.records()) == 1
+    assert not any(row.name == "guard" for _, row, *_ in tj.trace(lambda x: x / 3.0 + 1.0)(2.0).records())
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -10,6 +10,7 @@ What the kernel checks by itself at each sweep (lengths, alignment, overlap of t
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -54,6 +55,9 @@ class Plan:
     result       what is returned, with Out(number) for outputs and EXTRA
     written      leaves that the function writes
     apart        arrays that the function reads and the program does not: what is written shares no memory with them
+    distinct     leaves that are objects of their own
+    shared       (a, b): leaves that are one object
+    flags        {leaf: `flags.num` of its array}
     never_zero   ('shadow', k) and ('seed', number): when all of these are zero the call is the general path's business
     """
 
@@ -61,6 +65,7 @@ class Plan:
         self.args, self.specs, self.inputs, self.outputs, self.result = args, specs, inputs, outputs, result
         self.activities, self.const, self.shadowed = activities, const, shadowed
         self.extra, self.written, self.apart, self.never_zero = extra, written, apart, never_zero
+        self.distinct, self.shared, self.flags = (), (), {}
 
 
 def direct_call(plan, program, source_of, unchanged, busy, entry):
@@ -182,6 +187,13 @@ class _Writer:
                 self.lines.append(f"h{k} = {variable}.shadow")
                 own = iter(range(first, len(self.variable)))
                 self.match(tree, f"h{k}", lambda variable: self.shadow_leaf(next(own), variable))
+
+        for a, b in itertools.combinations(plan.distinct, 2):
+            self.unless(f"{self.variable[a]} is not {self.variable[b]}")
+        for a, b in plan.shared:
+            self.unless(f"{self.variable[a]} is {self.variable[b]}")
+        for k, flags in plan.flags.items():
+            self.unless(f"{self.variable[k]}.flags.num == {flags}")
 
     def shadow_leaf(self, k, variable):
         """Tests the shadow of leaf k against its primal."""

@@ -73,6 +73,14 @@ def _base(x):
     return owners[0] if owners else window(x.storage, x.storage.value, x.storage.id, ())
 
 
+def _flags(x):
+    """x.flags: a trace answers only for arguments with the flags that it has asked for."""
+    storage = x.storage
+    if storage is not None and storage.external:
+        storage.trace.flags_read.setdefault(storage.position, storage.value.flags.num)
+    return x.value.flags
+
+
 def _no_address(x):
     raise TracingError(f"at {x._trace.here()}, the memory of a traced array is asked for: C code cannot take traced values")
 
@@ -100,11 +108,19 @@ class Flat:
         x, key = self.base, extracted(key, "an index of .flat") if type(key) is Tracer else key
         value = assemble(value) if type(value) in (list, tuple) else value
         x.value.copy().flat[key] = concrete(value)  # NumPy's errors
+        if type(value) is Tracer and value.storage is x.storage and np.may_share_memory(x.value, value.value):
+            raise UnsupportedError(f"at {x._trace.here()}, .flat is set to a part of the same array, and NumPy reads elements that it has "
+                                   "just written: assign a copy, as in x.flat[...] = y.copy()")
         places = np.full(x.value.shape, -1)  # which element of the value goes where: NumPy repeats a short one
         places.flat[key] = np.arange(np.size(concrete(value))).reshape(np.shape(concrete(value)))
         if (places >= 0).any():
             flat = apply_op(OPS["reshape"], (value,), {"shape": (np.size(value.value),)}) if type(value) is Tracer else np.ravel(value)
             x[places >= 0] = flat[places[places >= 0]]
+
+
+def _set_flat(x, value):
+    """x.flat = value: of a copy, as NumPy makes one."""
+    Flat(x)[:] = copied(value) if type(value) is Tracer and value.storage is not None else value
 
 
 # --- methods ---------------------------------------------------------------------------------------------------------
@@ -256,15 +272,15 @@ BY_HAND = {
     # of Python floats and NumPy float scalars
     "is_integer": _is_integer, "hex": _taken_out("hex"), "as_integer_ratio": _taken_out("as_integer_ratio"),
 }
-OF_THE_VALUE = ("ndim", "size", "dtype", "itemsize", "nbytes", "strides", "flags", "device")
+OF_THE_VALUE = ("ndim", "size", "dtype", "itemsize", "nbytes", "strides", "device")
 
 members({
     **{name: Method(name, numpy=function) for name, function in SAME_AS_FUNCTION.items()},
     **{name: Method(name, function) for name, function in BY_HAND.items()},
     **{name: _plain(name, f"As of the concrete value: {name}.") for name in OF_THE_VALUE},
     "shape": property(lambda x: x.value.shape, _set_shape), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "real": property(_real, _set_real), "imag": property(_imag, _set_imag), "base": property(_base),
-    "flat": property(Flat, lambda x, value: Flat(x).__setitem__(slice(None), value)),
+    "real": property(_real, _set_real), "imag": property(_imag, _set_imag), "base": property(_base), "flags": property(_flags),
+    "flat": property(Flat, _set_flat),
     "ctypes": property(_no_address), "data": property(_no_address),
     "__copy__": _copy, "__deepcopy__": lambda x, memo: _copy(x), "__reduce_ex__": _no_pickle,
 })

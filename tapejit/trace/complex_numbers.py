@@ -10,14 +10,16 @@ import cmath
 import numpy as np
 
 from ..ops import OPS
-from .equivalents import equivalent, stand_in, to_float
+from .equivalents import checked, equivalent, stand_in, to_float
 from .recorder import innermost
+from .texts import refuse_parsed
 from .tracer import Tracer, concrete
 
 
 def to_complex(real=0.0, imag=None):
     """complex(x), complex(re, im)."""
     if type(real) is not Tracer and type(imag) is not Tracer:
+        refuse_parsed(real, "complex()")
         return complex(real) if imag is None else complex(real, imag)
     value = complex(concrete(real)) if imag is None else complex(concrete(real), concrete(imag))  # Python's errors
     trace = innermost((real, imag))
@@ -47,14 +49,11 @@ stand_in(np.complex128, _traced_scalar(np.complex128, "c128"))
 
 
 def _from_cmath(original, function, convert=to_complex):
-    """function(x) as a Python number. cmath raises where NumPy gives nan or inf: so finiteness stays fixed for this trace."""
+    """What stands for a function of cmath."""
     def traced(*args):
         if not any(type(x) is Tracer for x in args):
             return original(*args)
-        original(*map(concrete, args))  # cmath's errors, and its opinion on the arguments
-        result = function(*map(to_complex, args))
-        bool(np.isfinite(result))
-        return convert(result)
+        return checked(original, args, lambda *args: function(*map(to_complex, args)), convert)
     traced.__name__ = traced.__qualname__ = original.__name__
     return equivalent(original)(traced)
 

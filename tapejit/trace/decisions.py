@@ -21,6 +21,7 @@ from ..tape.tape import INPUT
 from .elementwise import apply_op
 from .library import is_library
 from .recorder import blame, is_flat, leaked
+from .texts import noticed, text_of
 from .tracer import LOWERINGS, Tracer, members
 
 
@@ -203,19 +204,10 @@ def rounded(x, digits=None):
     return Tracer(x._trace, value, result.id) if type(x.value) is float else result
 
 
-def noticed_text(x):
-    """The concrete value of x, of which text is made: the trace is not used again, so that the text is made at each call."""
-    trace = x._trace
-    if trace.active and trace.reads is not None and trace.depends_on_input(x.id):
-        trace.reads.refuse(f"it makes text of a traced value, at {trace.here()} (print, str, format): return the value instead and make "
-                           "the text outside")
-    return x.value
-
-
 members({
     "__bool__": to_bool, "__int__": to_int, "__index__": to_index, "__float__": to_float, "__complex__": to_complex, "__array__": to_array,
     "__hash__": to_hash, "__len__": length, "__iter__": iterate, "__contains__": contains, "__round__": rounded,
     "__floor__": _integral("floor"), "__ceil__": _integral("ceil"), "__trunc__": _integral("trunc"),
-    "__repr__": lambda x: f"<traced {noticed_text(x)!r}>", "__str__": lambda x: str(noticed_text(x)),
-    "__format__": lambda x, spec: format(noticed_text(x), spec),
+    "__repr__": lambda x: f"<traced {noticed(x)!r}>", "__str__": lambda x: text_of(x, str(noticed(x))),
+    "__format__": lambda x, spec: text_of(x, format(noticed(x), spec)),
 })

@@ -14,6 +14,7 @@ from ..errors import UnsupportedError
 from ..ops import OPS, REAL_OF, Type
 from ..tape import HostFunction
 from ..tape.types import NAME_OF_DTYPE
+from .raising import RAISING, assume_none_raised
 from .recorder import blame, innermost
 from .tracer import Step, Tracer, concrete, traced, window
 
@@ -175,7 +176,10 @@ def apply_ufunc(ufunc, operate, operands, frame):
     if type(result) is complex and complex not in map(type, values):
         raise UnsupportedError(f"at {trace.here()}, a negative Python float to a fractional power is a complex number: "
                                "use numpy.power (nan) or make the argument complex")
-    return traced(trace, result, record(trace, ufunc, operands, values, result, None, place[0]))
+    recorded = traced(trace, result, record(trace, ufunc, operands, values, result, None, place[0]))
+    if type(result) in (float, complex) and ufunc in RAISING:
+        assume_none_raised(ufunc, operands, recorded, place[0])
+    return recorded
 
 
 def apply_op(op, operands, params):

@@ -8,10 +8,14 @@ their meaning. NumPy's own namespace is in `tapejit/numpy.py`.
 
 from __future__ import annotations
 
+import ast
 import builtins
+import decimal
 import importlib
 import json
 import math
+import struct
+import sys
 
 import numpy as np
 
@@ -19,7 +23,9 @@ from ..ops import OPS
 from .chance import IMPURE
 from .decisions import extracted
 from .lowerings.sequences import STAND_INS
+from .raising import assume_none_raised
 from .recorder import blame, current_trace
+from .texts import noticed, refuse_parsed
 from .tracer import Tracer
 
 EQUIVALENTS = {}  # id -> (original, equivalent)
@@ -67,6 +73,7 @@ def stand_in(original, call):
 def to_float(x=0.0, /):
     """float(x), which keeps a traced value traced."""
     if type(x) is not Tracer:
+        refuse_parsed(x, "float()")
         return float(x)
     value = float(x.value)  # Python's errors
     if type(x.value) is float:
@@ -87,6 +94,7 @@ def _traced_scalar(scalar_type):
                 return x.astype(scalar_type)
             trace = x._trace
             return Tracer(trace, scalar_type(x.value), trace.lift(x, _NAMES[scalar_type]))
+        refuse_parsed(x, f"numpy.{scalar_type.__name__}()")
         return scalar_type(x, *args)
     return convert
 
@@ -153,17 +161,21 @@ _NUMPY_OF_MATH |= {name: "arc" + name[1:] for name in "acos acosh asin asinh ata
 _TOTAL = frozenset("sin cos tan atan atan2 asinh tanh degrees radians fabs copysign erf erfc".split())  # finite for all finite numbers
 
 
-def _checked(original, arguments, function):
-    """function(*arguments) as a Python float. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
+def checked(original, arguments, function, convert=to_float):
+    """function(*arguments) as a Python number. math raises where NumPy gives nan or inf: so that stays fixed for this trace."""
     try:
-        original(*[x.value if type(x) is Tracer else x for x in arguments])  # math's errors, and its opinion on the arguments
+        original(*map(_concrete, arguments))  # math's errors, and its opinion on the arguments
     except (ValueError, OverflowError):
         blame(arguments)
         raise
-    result = function(*arguments)
+    result = convert(function(*arguments))
     if original.__name__ not in _TOTAL:
-        bool(np.isfinite(result))
-    return to_float(result)
+        assume_none_raised(original, arguments, result, result._trace.line())
+    return result
+
+
+def _concrete(x):
+    return [_concrete(item) for item in x] if type(x) is list else x.value if type(x) is Tracer else x
 
 
 def _any_traced(arguments):
@@ -177,7 +189,7 @@ def _from_math(original, numpy_function):
     def traced(*args):
         if not _any_traced(args):
             return original(*args)
-        return _checked(original, args, numpy_function)
+        return checked(original, args, numpy_function)
     traced.__name__ = traced.__qualname__ = original.__name__
     return traced
 
@@ -214,7 +226,7 @@ def log(*args):
     """math.log(x) or math.log(x, base)."""
     if not _any_traced(args):
         return math.log(*args)
-    return _checked(math.log, args, lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base))
+    return checked(math.log, args, lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base))
 
 
 @equivalent(math.fsum)
@@ -222,7 +234,7 @@ def fsum(items, /):
     items = list(items)
     if not _any_traced(items):
         return math.fsum(items)
-    return to_float(total(items))
+    return checked(math.fsum, (items,), lambda items: total(items))
 
 
 @equivalent(math.prod)
@@ -324,6 +336,39 @@ def _to_json(original):
 
 for _original in (json.dumps, json.dump):
     equivalent(_original)(_to_json(_original))
+
+
+def _parsed(original):
+    """`original`, which reads numbers from text, or takes them from its arguments: where a derivative would be lost, it raises."""
+    name = f"{original.__module__}.{original.__qualname__}()".removeprefix("builtins.")
+
+    def call(*args, **kwargs):
+        for x in args:
+            refuse_parsed(x, name)
+        return original(*[extracted(x, name) if type(x) is Tracer else x for x in args], **kwargs)
+    call.__name__ = call.__qualname__ = original.__name__
+    return call
+
+
+stand_in(decimal.Decimal, _parsed(decimal.Decimal))
+for _original in (json.loads, ast.literal_eval, np.fromstring, struct.pack, struct.pack_into):
+    equivalent(_original)(_parsed(_original))
+
+
+@equivalent(builtins.eval)
+def evaluate(source, names=None, own=None, /):
+    """eval(source): in the names of its caller."""
+    refuse_parsed(source, "eval()")
+    if names is None:
+        frame = sys._getframe(1)
+        names, own = frame.f_globals, frame.f_locals if own is None else own
+    return eval(source, names, own)
+
+
+@equivalent(builtins.print)
+def show(*args, **kwargs):
+    """print(...): its text goes to people, and is not read again."""
+    print(*[noticed(x) if type(x) is Tracer else x for x in args], **kwargs)
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------
 

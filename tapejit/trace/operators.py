@@ -15,6 +15,7 @@ import numpy as np
 from ..ops import OPS
 from .assemble import array_of, assemble
 from .elementwise import apply_ufunc, record
+from .raising import RAISING, assume_none_raised
 from .recorder import blame
 from .tracer import LOWERINGS, Tracer, concrete, members, scalar, traced
 from .views import update
@@ -47,6 +48,7 @@ def _joins_list(operate, operands):
 def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compares=False):
     """The method of a binary operator: `operate` on concrete values, `ufunc` (and `row`, if it has a fast path) on the tape."""
     code = row.code if row is not None else None
+    raises = ufunc in RAISING
 
     def general(self, other, frame):
         if in_place is not None and type(self.value) is np.ndarray:
@@ -99,7 +101,10 @@ def _arithmetic(operate, ufunc, row=None, reflected=False, in_place=None, compar
         line = trace.lines.get((id(frame.f_code), frame.f_lasti), -1)
         if line < 0:
             line = trace.find_line(frame)[0]
-        return scalar(trace, value, trace.record(code, ids, trace.bool_type if compares else 0, 0, line))
+        result = scalar(trace, value, trace.record(code, ids, trace.bool_type if compares else 0, 0, line))
+        if raises and type(value) is float:
+            assume_none_raised(ufunc, (other, self) if reflected else (self, other), result, line)
+        return result
 
     return method if row is not None else lambda self, other: general(self, other, _getframe(1))
 
@@ -142,7 +147,10 @@ def power(self, other, modulus=None):
         raise
     if type(result) is complex is not type(self.value):
         return apply_ufunc(np.power, operator.pow, (self, other), frame)  # its error
-    return traced(trace, result, record_power(trace, self, other, result, place[0]))
+    recorded = traced(trace, result, record_power(trace, self, other, result, place[0]))
+    if type(result) in (float, complex) and other not in (0, 1):
+        assume_none_raised(np.power, (self, other), recorded, place[0])
+    return recorded
 
 
 def record_power(trace, x, exponent, result, line):

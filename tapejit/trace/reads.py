@@ -65,6 +65,7 @@ class Reads:
         self.varying = varying
         self.why = None
         self.world = None
+        self.identity = None  # where f asks whether two of its variables are one object
         self.reached = {}  # id of an array -> (the array, the key of the one entry by which f came to it, or None)
         self.captured = []  # (array, path) of those that are inputs of the tape
         self.places = {}  # id of an array -> the entry of the place where today's array is found

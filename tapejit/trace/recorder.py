@@ -2,13 +2,12 @@
 
 In: operations on tracers, and foreign values that meet them (numbers, arrays, tracers of an outer trace), which `lift` turns
 into value ids. Out: a tape (`trace.builder.tape`), what it captured, what it baked in, and which inputs were written.
-Every record remembers the user's line: the innermost frame outside tapejit, NumPy and SciPy.
+Every record remembers the user's line: the innermost frame outside tapejit, NumPy, SciPy and the standard library.
 Read next: `tracer.py` (the values), `operators.py` (the fast path into `Trace.record`), `elementwise.py` (the general one).
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import types
@@ -22,6 +21,8 @@ from ..tape import Builder, Literal, type_of
 from ..tape.tape import CONSTANT, GUARD, INPUT
 from ..tape.text import source_text
 from ..tape.types import DTYPE_OF_NAME
+from .lines import is_internal
+from .raising import guard_finite
 from .tracer import Tracer, array, scalar
 
 _local = threading.local()
@@ -79,6 +80,10 @@ class Trace:
         self.lines = {}  # (id of a code object, its instruction) -> line index, or -1 for code that is not the user's
         self.callers = {}  # the same key -> a function at the user's line that calls another
         self._codes = {}  # keeps the code objects alive, so that their ids stay theirs
+        self.flags_read = {}  # position of an input -> its array's `flags.num`, where the function asks for flags
+        self.texts = {}  # number in a text that was made of a traced value -> where (`texts.py`)
+        self.divisors = set()  # ids of the Python floats that are known not to be zero (`raising.py`)
+        self.finite = None  # (id, value) of the sum of what is assumed to be finite
         self.numbers = {}  # nonzero Python number -> id of its f64 constant
         self._lifted = {}  # id(array) or (id(trace), id) -> (what, id)
         self._captured = {}  # id(array) -> its tracer
@@ -91,7 +96,9 @@ class Trace:
         RUNNING.add(self)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, *exception):
+        if kind is None:
+            guard_finite(self)
         self.stack.remove(self)
         RUNNING.discard(self)
         self.active = False
@@ -387,18 +394,3 @@ def _same_bits(value, constant):
     if value.flags.c_contiguous:
         return np.array_equal(value.reshape(-1).view(np.uint8), constant.reshape(-1).view(np.uint8))
     return value.tobytes() == constant.tobytes()
-
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_OURS = (os.path.join(_PACKAGE, "examples") + os.sep,)  # code that plays the user's part
-_INTERNAL = (_PACKAGE, os.path.dirname(np.__file__) + os.sep, os.sep + "scipy" + os.sep)
-_internal = {}
-
-
-def is_internal(file):
-    """Whether a file belongs to tapejit, NumPy or SciPy: not the user's code."""
-    known = _internal.get(file)
-    if known is None:
-        known = file.startswith(_INTERNAL[:2]) and not file.startswith(_OURS) or "site-packages" + _INTERNAL[2] in file
-        _internal[file] = known
-    return known

@@ -35,7 +35,7 @@ from .scipy_names import equivalent_of, is_from_scipy
 from .tracer import Tracer
 from .twins import Twins
 from .vectorized import vectorized
-from .watch import names_of, refuse_unseen, watch
+from .watch import names_of, note_identity, refuse_unseen, watch
 
 BY_REFERENCE_BYTES = 1024  # smaller arrays are compared by content at each call, and fold into the tape as constants
 
@@ -154,6 +154,7 @@ class World(Containers):
             self._preset(traced, function.__code__)
             spoken = names_of(function.__code__)
             refuse_unseen(self.reads, spoken, path)
+            note_identity(self.reads, function.__code__)
             self.asks_attributes = self.asks_attributes or not _ASKING.isdisjoint(spoken)
         cells = tuple([self.cell(cell) for cell in closure]) if closure else None
         copy = types.FunctionType(function.__code__, traced, function.__name__, None, cells)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import collections
+import dis
 import enum
 import functools
 import io
@@ -21,6 +22,7 @@ import weakref
 
 import numpy as np
 
+from ..tape.text import source_text
 from .chance import GENERATORS, IMPURE, UNSEEN
 from .contents import FIXED, PLAIN, is_fixed
 from .library import is_library, is_library_class
@@ -225,6 +227,7 @@ def _function(reads, function, path):
     modules = []
     spoken = names_of(function.__code__)
     refuse_unseen(reads, spoken, path)
+    note_identity(reads, function.__code__)
     builtins = names.get("__builtins__", {})
     builtins = builtins if isinstance(builtins, dict) else vars(builtins)
     for name in spoken:
@@ -267,6 +270,28 @@ def refuse_unseen(reads, spoken, path):
     unseen = UNSEEN.intersection(spoken)
     if unseen:
         reads.refuse(f"{path} uses {min(unseen)}, and what that reads cannot be seen: read it outside and pass the result as an argument")
+
+
+def note_identity(reads, code):
+    """Note where a function's code asks by `is` about something that is no constant, no global, no attribute of one and no class."""
+    if reads.identity is None and _IS in code.co_code[::2]:
+        before = [("", None)] * 2
+        for step in dis.get_instructions(code):
+            if step.opname == "IS_OP" and not _is_fixed(*before[-2:]):
+                reads.identity = source_text((code.co_filename, step.positions.lineno))
+                return
+            before.append((step.opname, step.argval))
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            note_identity(reads, constant)
+
+
+_IS = dis.opmap["IS_OP"]
+
+
+def _is_fixed(before, last):
+    """Whether the last of two instructions puts something on the stack that is no argument: each as (name, argument)."""
+    return last[0] in ("LOAD_CONST", "LOAD_GLOBAL") or last[0] == "LOAD_ATTR" and (before[0] == "LOAD_GLOBAL" or last[1] == "__class__")
 
 
 def names_of(code):

@@ -14,6 +14,7 @@ from ...ops import OPS
 from ..assemble import array_of, assemble, of_objects
 from ..attributes import copied
 from ..recorder import current_trace
+from ..texts import refuse_parsed
 from ..tracer import LOWERINGS, Tracer, concrete, lowering
 from . import common
 from .common import cast, holds_tracer, static, weak
@@ -134,6 +135,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndm
     trace = current_trace()
     if trace is None or not traceable(value) or value is object:
         return value
+    if trace.texts and dtype is not None and np.array(object).dtype.kind in "US":
+        refuse_parsed(str(object), "numpy.array()")
     if isinstance(object, np.ndarray) and traceable(object) and not np.shares_memory(value, object):
         read = Tracer(trace, object.copy("K"), trace.lift(object))  # an array that is only read
         return array(read, value.dtype, order=order, ndmin=ndmin)

@@ -9,7 +9,7 @@ import operator
 import numpy as np
 
 from ...ops import OPS
-from ..decisions import noticed_text
+from ..texts import noticed, text_of
 from ..tracer import Tracer, lowering
 from .common import asarray, cast, concrete, deliver, masked
 from .reductions import reduced, sum_
@@ -138,5 +138,15 @@ for _function in (np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.co
                   np.isrealobj, np.shares_memory, np.may_share_memory, np.einsum_path,
                   np.tril_indices_from, np.triu_indices_from, np.diag_indices_from):
     lowering(_function)(_answered(_function))
+
+def _text(function):
+    plain = _answered(function, lambda x: noticed(x) if type(x) is Tracer else x)
+
+    def text(a, *args, **kwargs):
+        made = plain(a, *args, **kwargs)
+        return text_of(a, made) if type(a) is Tracer else made
+    return text
+
+
 for _function in (np.array_repr, np.array_str, np.array2string):
-    lowering(_function)(_answered(_function, lambda x: noticed_text(x) if type(x) is Tracer else x))
+    lowering(_function)(_text(_function))
