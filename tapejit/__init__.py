@@ -27,6 +27,7 @@ from .errors import (
     UnsoundTraceError,
     UnsupportedError,
 )
+from .register import register_lowering
 from .roles import (
     Active,
     ActiveOnly,
@@ -114,6 +115,7 @@ __all__ = [
     "make_zero_",
     "primitive",
     "register_container",
+    "register_lowering",
     "split",
     "stop_gradient",
     "trace",

@@ -14,6 +14,7 @@ import contextlib
 import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 
@@ -155,6 +156,8 @@ class Specializer:
         self.warned = set()
         self.chain = []  # the entries that `fast` tries, in order
         self.lock = threading.Lock()  # held while entries and chain change
+        self.forgotten = 0  # how often all traces were dropped
+        _alive.add(self)
         self.fast = self.call  # replaced by a generated function when the last call can be answered that way
 
     def call(self, args, kwargs, extra=None):
@@ -182,12 +185,14 @@ class Specializer:
             except (GuardMissed, np.linalg.LinAlgError):  # LAPACK failed: a fresh run raises that at the user's line, or goes on as the function does
                 continue
             with self.lock:
-                if place:
-                    self._put_first(key, entry)
-                self._order(entry, leaves)
+                if entry in self.entries.get(key, ()):
+                    if place:
+                        self._put_first(key, entry)
+                    self._order(entry, leaves)
             return result
         if entries and entries[0].recording.reads is not None:
             self.varying.update(entries[0].recording.reads.changed_arrays())
+        forgotten = self.forgotten
         entry = self.compile(leaves, tree, traced)
         reusable = entry.recording.reusable
         if not reusable:  # said before anything is written: a warning may be an error
@@ -198,7 +203,8 @@ class Specializer:
         result, settled = entry.first_run(leaves, extra)
         if settled and reusable:
             with self.lock:
-                self._keep(key, entry)
+                if forgotten == self.forgotten:
+                    self._keep(key, entry)
         return result
 
     def _order(self, entry, leaves):
@@ -214,11 +220,16 @@ class Specializer:
         self.fast = entry.direct(leaves) or self.call
 
     def _put_first(self, key, entry):
-        """Let an entry be the first of its key that is tried, if it has not been dropped."""
-        entries = self.entries.get(key, ())
-        if entry in entries:
-            entries.remove(entry)
-            entries.insert(0, entry)
+        """Let an entry be the first of its key that is tried."""
+        entries = self.entries[key]
+        entries.remove(entry)
+        entries.insert(0, entry)
+
+    def forget(self):
+        """Drop all traces."""
+        with self.lock:
+            self.entries, self.kept, self.chain, self.fast = {}, 0, [], self.call
+            self.forgotten += 1
 
     def compile(self, leaves, tree, traced):
         """A new Entry for these arguments. Not kept here."""
@@ -362,6 +373,15 @@ def same_results(a, b):
         elif x is not y and not callable(x) and x != y:
             return False
     return True
+
+
+_alive = weakref.WeakSet()
+
+
+def forget_traces():
+    """Drop the traces of all functions: what they were recorded with has changed."""
+    for specializer in list(_alive):
+        specializer.forget()
 
 
 _specializers = {}  # least recently used first

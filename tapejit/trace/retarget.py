@@ -31,6 +31,7 @@ from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
 from .recorder import current_trace
+from .registered import REGISTERED
 from .scipy_names import equivalent_of, is_from_scipy
 from .tracer import Tracer
 from .twins import Twins
@@ -79,6 +80,8 @@ class World(Containers):
         self.copies = []  # (original container, its copy, what the copy was given): lists and dicts
         self.twins = Twins(self)
         self.asks_attributes = False  # whether any code could notice that a function has no attributes
+        self.stand_ins = {}  # Registration -> what traced code calls
+        self.plainly = None  # id of a registered function that is retargeted as if it were not
         self.closed = False  # then copies that are still around see the originals
 
     # -- values
@@ -93,6 +96,8 @@ class World(Containers):
         known = self.known.get(id(value))
         if known is not None:
             return known[1]
+        if REGISTERED and id(value) in REGISTERED and id(value) != self.plainly:
+            return value if isinstance(value, np.ufunc) else self.registered(REGISTERED[id(value)])
         equivalent = EQUIVALENTS.get(id(value))
         if equivalent is None and is_from_scipy(value):
             equivalent = equivalent_of(value)
@@ -128,6 +133,24 @@ class World(Containers):
         return self._learn(value, watch(self.reads, value, path))
 
     # -- functions
+
+    def registered(self, registration):
+        """What stands for a function that the user has registered a replacement for."""
+        found = self.stand_ins.get(registration)
+        if found is None:
+            found = self.stand_ins[registration] = registration.stand_in(self)
+        return found if isinstance(registration.original, np.ufunc) else self._learn(registration.original, found)
+
+    def unregistered(self, original):
+        """The retargeted form of a registered function itself."""
+        known, before = self.known.pop(id(original), None), self.plainly
+        self.plainly = id(original)
+        try:
+            return self.value(original, getattr(original, "__name__", "a registered function"))
+        finally:
+            self.plainly = before
+            if known is not None:
+                self.known[id(original)] = known
 
     def is_library(self, names):
         return self.globals_of(names) is None

@@ -18,6 +18,7 @@ from ..tree import is_registered
 from .contents import PLAIN, member_of
 from .layouts import FIELDS, IN_DICT, IN_SLOTS, IN_TUPLE, METACLASSES, copy_slots, layout_of, own_slots, slots_of, turned_into
 from .library import is_library_class
+from .registered import REGISTERED
 from .tracer import Tracer
 from .twin_hooks import COMPUTED, instance_reader, meta_members
 from .watch import NEVER_DECIDES, watch
@@ -106,7 +107,8 @@ class Twins:
         known = self.world.known.get(id(function))
         if known is not None:
             return known[1]
-        return self.world.function(function, path, False) if type(function) is types.FunctionType else self.world.value(function, path)
+        own = type(function) is types.FunctionType and id(function) not in REGISTERED
+        return self.world.function(function, path, False) if own else self.world.value(function, path)
 
     def _enter(self, cls, name, member):
         """Enter a class's member as read, with the functions in it."""

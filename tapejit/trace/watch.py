@@ -26,6 +26,7 @@ from ..tape.text import source_text
 from .chance import GENERATORS, IMPURE, UNSEEN
 from .contents import FIXED, PLAIN, is_fixed
 from .library import is_library, is_library_class
+from .registered import REGISTERED
 from .tracer import Tracer
 
 # Members of classes that no computation depends on.
@@ -105,7 +106,7 @@ def _shows_its_state(value):
 
 def _object(reads, value, path):
     kind = type(value)
-    if isinstance(value, _WITHOUT_PART) or is_fixed(value) or _belongs_to_library(value):
+    if isinstance(value, _WITHOUT_PART) or is_fixed(value) or id(value) in REGISTERED or _belongs_to_library(value):
         return
     if isinstance(value, enum.Enum):
         _class(reads, kind, path)
