@@ -132,7 +132,7 @@ def _loaded(names, answer, inputs, origin, many):
     """A HeldTape from its pickle: compiled again, and its forward sweep run again."""
     if names != [row.name for row in ROWS]:
         raise TapeUseError(f"this tape of {answer.recording.tape.name} was pickled by another version of tapejit, whose operations differ: run forward again")
-    tape = without_guards(without_markers(derive(answer.recording.tape, answer.differentiate)))
+    tape = without_guards(without_markers(derive(answer.recording.tape, answer.differentiate), answer.late))
     program = compile_tape(tape, late=answer.late, added=answer.added)
     for k, (array, expected) in enumerate(zip(inputs, program.inputs)):
         if array.dtype != DTYPE_OF_NAME[expected.dtype] or array.shape != expected.shape:

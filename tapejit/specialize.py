@@ -62,7 +62,7 @@ class Entry:
     def _build(self, recording, request):
         self.recording = recording
         self.answer = answer_for(request, recording)
-        self.tape = without_markers(derive(recording.tape, self.answer.differentiate))
+        self.tape = without_markers(derive(recording.tape, self.answer.differentiate), self.answer.late)
         start = time.perf_counter()
         self.program = compile_tape(self.tape, late=self.answer.late, added=self.answer.added)
         self.tape.log.append(Phase("compile", time.perf_counter() - start, len(self.tape), len(self.tape)))

@@ -16,7 +16,7 @@ from .views import row_major, squeeze
 KINDS = ("skip", "scalar", "elementwise", "view", "reduction", "update", "take_update", "concatenate", "fill", "step", "guard", "host")
 (SKIP, SCALAR, ELEMENTWISE, VIEW, REDUCTION, UPDATE, TAKE_UPDATE, CONCATENATE, FILL, STEP, GUARDED, HOSTED) = range(len(KINDS))
 
-VIEWS = frozenset(("index", "reshape", "transpose", "broadcast"))
+VIEWS = frozenset(("index", "reshape", "transpose", "broadcast", "recompute"))
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 IDENTITY = {"sum": 0, "matmul": 0, "prod": 1, "any": False, "all": True}  # the result where there is nothing to combine
 NUMBERS = ("i32", "i64", "f32", "f64")

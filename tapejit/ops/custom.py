@@ -22,6 +22,7 @@ override = rule(
     doc="The first operand, whose derivative by the others is what `rule` says (`passes/custom_rules.py`), not what its own records say.")
 
 recompute = rule(
-    _first, params=("token",), result=_type_of_first,
-    jvp=lambda dots, operands, y, token: dots[0], vjp=lambda ct, operands, y, token: (ct,),
-    doc="The operand, told apart from all other values by `token`: what is computed from it is not found again among earlier records.")
+    _first, params=("token",), arity=None, result=_type_of_first,
+    jvp=lambda dots, operands, y, token: dots[0], vjp=lambda ct, operands, y, token: (ct,) + (None,) * (len(operands) - 1),
+    doc="The first operand, told apart from all other values by `token`: what is computed from it is not found again among earlier records, and "
+        "not before the second operand is known, if there is one.")

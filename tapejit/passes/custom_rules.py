@@ -43,9 +43,9 @@ def splice(builder, tape, given, rule, others):
     return [new[id] for id in tape.outputs]
 
 
-def _apart(x):
-    """A new value of the type of the Expr x, which no other record computes."""
-    return OPS["recompute"](x, token=next(_tokens))
+def _apart(x, *after):
+    """A new value of the type of the Expr x, which no other record computes; it is used when the Expr `after` is known, if that is given."""
+    return OPS["recompute"](x, *after, token=next(_tokens))
 
 
 class SelfReference:
@@ -183,6 +183,6 @@ class AgainRule(Rule):
 
     def pull(self, ct, operands, y):
         start = len(ct.builder.tape)
-        values = [_apart(x) for x in self.values(operands)]
+        values = [_apart(x, ct) for x in self.values(operands)]  # a pullback keeps the arguments alone
         found = self.spliced(operands, values)
         return self.contributions(operands, _pulled(found, self.packing.unpack(ct), values, start))

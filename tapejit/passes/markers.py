@@ -8,15 +8,16 @@ from ..ops import OPS
 from .simplify import remove_dead
 
 MARKERS = frozenset(OPS[name].code for name in ("stop_gradient", "override", "recompute"))
+_RECOMPUTE = OPS["recompute"].code
 
 
-def without_markers(tape):
-    """The tape with each marker's first operand in its place."""
+def without_markers(tape, late=()):
+    """The tape with each marker's first operand in its place. Where there are `late` inputs, those that put off a computation stay."""
     if MARKERS.isdisjoint(tape.op):
         return tape
     alias = list(range(len(tape)))
     for k, code in enumerate(tape.op):
-        if code in MARKERS:
+        if code in MARKERS and not (late and code == _RECOMPUTE and tape.first[k + 1] - tape.first[k] == 2):
             alias[k] = alias[tape.operands[tape.first[k]]]
     out = type(tape)(tape.name)
     for name in out.__slots__:
