@@ -7,7 +7,7 @@ array([2., 4.])
 
 from .activity import autodiff
 from .checking import check_grads
-from .custom import checkpoint, custom_jvp, custom_vjp, primitive, stop_gradient
+from .custom import checkpoint, custom_jvp, custom_vjp, stop_gradient
 from .errors import (
     ArgumentError,
     LeakedTracerError,
@@ -27,6 +27,7 @@ from .errors import (
     UnsoundTraceError,
     UnsupportedError,
 )
+from .primitive import primitive
 from .register import register_lowering
 from .roles import (
     Active,

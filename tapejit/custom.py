@@ -1,4 +1,4 @@
-"""Derivatives that the user states: `custom_jvp`, `custom_vjp`, `primitive`, `stop_gradient`, `checkpoint`. Signatures are JAX's.
+"""Derivatives that the user states: `custom_jvp`, `custom_vjp`, `stop_gradient`, `checkpoint`, with JAX's signatures; `primitive` is next door.
 
 While a function is traced, the value of a custom function is recorded as always, and with it an `override` record that holds the
 rule as a tape of its own (`passes/custom_rules.py`). One mode is stated, the other follows from it; rules are differentiated again
@@ -15,13 +15,13 @@ import threading
 import numpy as np
 
 from .errors import ArgumentError, OutputError
+from .keys import static_key
 from .ops import OPS
 from .passes.custom_rules import AgainRule, Packing, PullRule, PushRule, SelfReference
 from .recording import inline, name_of, record
 from .request import is_floating
-from .specialize import static_key
 from .trace import Tracer, concrete, current_trace
-from .trace.lowerings.common import host
+from .trace.lowerings.common import asarray
 from .trace.retarget import release, retarget
 from .tree import StructureMismatch, flatten, mirrored, spans
 
@@ -39,23 +39,26 @@ def stop_gradient(x):
 
 def _stopped(leaf):
     trace = leaf._trace
-    return _traced_as(leaf, trace.emit(OPS["stop_gradient"], (trace.lift(leaf),)))
+    return _traced_as(leaf, trace, trace.emit(OPS["stop_gradient"], (trace.lift(leaf),)))
 
 
-def _traced_as(like, id):
-    """A new tracer with the value of the tracer `like`."""
+def _traced_as(like, trace, id):
+    """A new tracer of `trace` with the value of the tracer `like`, which may be of an outer one."""
     value = like.value
-    return Tracer(like._trace, np.array(value) if isinstance(value, np.ndarray) else value, id)
+    return Tracer(trace, np.array(value) if isinstance(value, np.ndarray) else value, id)
 
 
 class Custom:
     """A function with a derivative of its own; behaves as the function, also as a method."""
+
+    with_defaults = True  # whether rules get arguments that the call leaves out
 
     def __init__(self, function, nondiff_argnums=()):
         if not callable(function):
             raise ArgumentError(f"{type(self).__name__}: expected a function, found {type(function).__name__}")
         functools.update_wrapper(self, function)
         self.function = function
+        self.base = self  # by which calls are told apart
         self.fixed = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
 
     def __get__(self, instance, owner=None):
@@ -65,24 +68,35 @@ class Custom:
         return f"<{type(self).__name__} {name_of(self.function)}>"
 
     def __call__(self, *args, **kwargs):
-        if kwargs:
-            args, kwargs = self._positional(args, kwargs)
-        leaves, tree = flatten((args, kwargs))
-        if not any(type(leaf) is Tracer for leaf in leaves):
+        if not any(type(leaf) is Tracer for leaf in flatten((args, kwargs))[0]):
             return self.function(*args, **kwargs)
-        if kwargs:
-            raise ArgumentError(f"{self!r}: pass its arguments by position: {sorted(kwargs)} cannot be matched to its signature")
+        args, kwargs = self._positional(args, kwargs)
         if len(_rules_in_progress()) >= DEEPEST:  # rules in rules in rules: from here on the function's own records
-            return _called(self.function, *args)
-        return self.traced(args, leaves, tree.children[0])
+            return self.called_deep(args, kwargs)
+        return self.with_keywords(args, kwargs).traced(args, *flatten(args))
+
+    def called_deep(self, args, kwargs):
+        return called(self.function, *args, **kwargs)
 
     def _positional(self, args, kwargs):
+        """The arguments by position, and those that can only be named. Defaults are filled in where arguments follow, or everywhere (JAX's way)."""
         try:
-            bound = inspect.signature(self.function).bind(*args, **kwargs)
-        except ValueError:  # a function without a signature
+            signature = inspect.signature(self.function)
+        except (ValueError, TypeError):  # a function without a signature
             return args, kwargs
-        bound.apply_defaults()
-        return bound.args, bound.kwargs
+        bound = signature.bind(*args, **kwargs)
+        named = {name: value for name, value in bound.kwargs.items() if name in kwargs}
+        given = [k for k, name in enumerate(signature.parameters) if name in bound.arguments and name not in named]
+        for name, parameter in list(signature.parameters.items())[:None if self.with_defaults else max(given, default=0)]:
+            if parameter.default is not parameter.empty:
+                bound.arguments.setdefault(name, parameter.default)
+        return bound.args, named
+
+    def with_keywords(self, args, kwargs):
+        """This function, for a call with arguments that can only be named."""
+        if kwargs:
+            raise ArgumentError(f"{self!r}: pass its arguments by position: {sorted(kwargs)} cannot be matched to its signature")
+        return self
 
     def traced(self, args, leaves, tree):
         """The call while its arguments, with these leaves in containers like `tree`, are traced."""
@@ -161,7 +175,7 @@ class Custom:
         stack = _rules_in_progress()
         parts = [x if type(x) is Tracer else Tracer(trace, x, trace.lift(x)) for x in (outputs[k] for k in floating)]
         packing = Packing([trace.builder.type_of(trace.lift(x)) for x in parts])
-        key = self, tuple([trace.builder.type_of(trace.lift(x)) for x in values]), fixed
+        key = self.base, tuple([trace.builder.type_of(trace.lift(x)) for x in values]), fixed
         others = []
         if stack and stack[-1][0] == key:  # the function in its own rule: the same rule once more
             rule = stack[-1][1]
@@ -172,12 +186,12 @@ class Custom:
                 rule = reference.rule = make(packing, others)
             finally:
                 stack.pop()
-        packed = packing.pack(parts)
+        packed = packing.pack(parts if len(parts) == 1 else [asarray(x) for x in parts])  # Python floats have no shape
         ids = [trace.lift(x) for x in (packed, *values, *others)]
-        marked = _traced_as(packed, trace.emit(OPS["override"], tuple(ids), (rule,)))
+        marked = _traced_as(packed, trace, trace.emit(OPS["override"], tuple(ids), (rule,)))
         outputs = list(outputs)
         for k, like, part in zip(floating, parts, packing.unpack(marked)):
-            outputs[k] = _traced_as(like, trace.lift(part))
+            outputs[k] = _traced_as(like, trace, trace.lift(part))
         return outputs
 
 
@@ -192,10 +206,10 @@ def _rules_in_progress():
     return _state.rules
 
 
-def _called(function, *args):
-    """function(*args) as the current trace runs it."""
+def called(function, *args, **kwargs):
+    """function(*args, **kwargs) as the current trace runs it."""
     reads = current_trace().reads
-    return function(*args) if reads is None else release(retarget(function, reads)(*args), reads)
+    return function(*args, **kwargs) if reads is None else release(retarget(function, reads)(*args, **kwargs), reads)
 
 
 def _on_its_own_tape(function, groups, others):
@@ -256,7 +270,7 @@ class custom_jvp(Custom):
 
         def rule(primals, tangents):
             value = function(*primals)
-            parts = [_called(part, dot, value, *primals) for part, dot in zip(rules, tangents) if part is not None]
+            parts = [called(part, dot, value, *primals) for part, dot in zip(rules, tangents) if part is not None]
             return value, functools.reduce(lambda a, b: a + b, parts) if parts else np.zeros_like(value)
 
         self.rule = rule
@@ -266,12 +280,12 @@ class custom_jvp(Custom):
             raise ArgumentError(f"{self!r} has no rule: define one with defjvp")
 
         def moved(fixed, primals, tangents):
-            answer = _called(self.rule, *fixed, primals, tangents)
+            answer = called(self.rule, *fixed, primals, tangents)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
                 raise OutputError(f"the rule of {self!r} returns (value, tangent of the value), found {type(concrete(answer)).__name__}")
             return answer[1]
 
-        return self.pushed(leaves, tree, _called(self.function, *stop_gradient(args)), moved)
+        return self.pushed(leaves, tree, called(self.function, *stop_gradient(args)), moved)
 
 
 class custom_vjp(Custom):
@@ -297,10 +311,10 @@ class custom_vjp(Custom):
             raise ArgumentError(f"{self!r} has no rule: define one with defvjp")
         inside = current_trace()
         if getattr(inside, "forward_of", None) is self:  # fwd calls the function itself: that is the value
-            return _called(self.function, *args)
+            return called(self.function, *args)
         before, inside.forward_of = getattr(inside, "forward_of", None), self
         try:
-            answer = _called(self.fwd, *args)
+            answer = called(self.fwd, *args)
         finally:
             inside.forward_of = before
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
@@ -308,7 +322,7 @@ class custom_vjp(Custom):
         result, residuals = answer
 
         def pulled(fixed, ct, value):
-            return _called(self.bwd, *fixed, residuals, ct)
+            return called(self.bwd, *fixed, residuals, ct)
 
         return self.pulled(args, leaves, tree, result, pulled)
 
@@ -321,6 +335,9 @@ def _nothing(argument):
 
 class checkpoint(Custom):
     """The function, of which a reverse sweep keeps the arguments alone: what lies between is computed again. Saves memory, costs time.
+
+    A chain of n steps in blocks of sqrt(n) steps needs memory for about 2 sqrt(n) of them instead of n, in blocks within blocks for about log(n):
+    in gradients, pullbacks and Jacobians by reverse mode. Second derivatives keep all values.
 
     >>> import numpy as np, tapejit as tj
     >>> step = tj.checkpoint(lambda x: np.sin(x) * x)
@@ -335,7 +352,7 @@ class checkpoint(Custom):
             full = list(leaves)
             for k, value in zip(chosen, values):
                 full[k] = value
-            return _called(self.function, *tree.build(full))
+            return called(self.function, *tree.build(full))
 
         values, others = [leaves[k] for k in chosen], []
         recording, sources = _on_its_own_tape(of_values, [("value", values)], others)
@@ -350,46 +367,3 @@ class checkpoint(Custom):
             return AgainRule(name_of(self.function), tape, len(chosen), sources, packing)
 
         return recording.out_tree.build(self.overridden(outputs, values, make))
-
-
-class primitive(Custom):
-    """An opaque function (NumPy, Numba, ctypes ...) of arrays to arrays, called as it is at each replay, with a derivative of its own.
-
-    vjp   vjp(ct, value, *arguments) -> a tuple, one cotangent per argument
-    jvp   jvp(primals, tangents) -> tangent of the value
-    One of them gives both modes; without them the function has no derivative. The result's shape and dtype depend on those of the arguments alone.
-
-    >>> import numpy as np, tapejit as tj
-    >>> cube = tj.primitive(lambda x: x**3, vjp=lambda ct, value, x: (3 * x**2 * ct,))
-    >>> tj.grad(lambda x: np.sum(cube(x)))(np.array([1.0, 2.0]))
-    array([ 3., 12.])
-    """
-
-    def __init__(self, function, *, vjp=None, jvp=None, nondiff_argnums=()):
-        super().__init__(function, nondiff_argnums)
-        self.vjp, self.jvp = vjp, jvp
-
-    def traced(self, args, leaves, tree):
-        kinds = [type(concrete(leaf)) for leaf in leaves]
-        value = host(_OnLeaves(self.function, tree, kinds), *[np.asarray(leaf) if type(leaf) is float or isinstance(leaf, np.generic) else leaf for leaf in leaves])
-        if self.vjp is not None:
-            return self.pulled(args, leaves, tree, value, lambda fixed, ct, value: _called(self.vjp, ct, value, *args))
-        if self.jvp is not None:
-            return self.pushed(leaves, tree, value, lambda fixed, primals, tangents: _called(self.jvp, primals, tangents))
-        return value
-
-
-class _OnLeaves:
-    """A function of containers as one of their leaves, which come as arrays and go on as the kinds that they were traced as."""
-
-    def __init__(self, function, tree, kinds):
-        self.function, self.tree, self.kinds = function, tree, kinds
-        self.__name__ = name_of(function)
-
-    def __call__(self, *leaves):
-        given = [float(leaf) if kind is float else leaf[()] if issubclass(kind, np.generic) and isinstance(leaf, np.ndarray) else leaf
-                 for leaf, kind in zip(leaves, self.kinds)]
-        value = np.asarray(self.function(*self.tree.build(given)))
-        if value.dtype == object:
-            raise OutputError(f"{self.__name__}: a primitive returns one array or number, found {value!r:.60}")
-        return value

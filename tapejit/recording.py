@@ -159,7 +159,7 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
             _refuse_rebound(trace, before, (args, kwargs), paths, arguments, positions)
         finals = {traced[p]: trace.lift(arguments[traced[p]]) for p in trace.mutated if p < len(traced)} if writable else {}
         _refuse_mutated(trace, paths, traced, finals)
-        arrays = [k for k in traced if arguments[k].storage is not None] if reads.identity else []
+        arrays = [k for k in traced if arguments[k].storage is not None] if reads.identity and retargeted is not None else []
         for a, b in repeated(leaves, arrays):
             if (a, b) not in shared:
                 raise TracingError(f"{paths[a]} and {paths[b]} are one array, and the function asks by `is`, at {reads.identity}, whether two variables "

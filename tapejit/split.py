@@ -10,10 +10,11 @@ import numpy as np
 from .activity import request_for, result_is_constant
 from .errors import ArgumentError, UnsupportedError
 from .held import Held, HeldTape
+from .keys import Identity
 from .recording import name_of
 from .roles import Activity, Batch, Const, Reverse, Shadowed
 from .shadows import Shadows, as_arrays, open_activities
-from .specialize import Identity, specializer_of
+from .specialize import specializer_of
 from .tape.types import DTYPE_OF_NAME
 from .trace import current_trace
 from .tree import flatten

@@ -27,9 +27,10 @@ import functools
 import numpy as np
 
 from .errors import ArgumentError, OutputError
+from .keys import Identity
 from .recording import name_of
 from .request import Request
-from .specialize import Identity, drop_oldest, specializer_of
+from .specialize import drop_oldest, specializer_of
 from .tree import flatten
 
 

@@ -230,6 +230,18 @@ def test_results_of_several_dtypes_keep_their_digits():
     np.testing.assert_allclose(tj.grad(lambda x: np.sum(both(x)[0]))(x), 2 * x, rtol=1e-15)
 
 
+def test_results_that_are_python_floats_and_arrays():
+    f = tj.custom_vjp(lambda x: (2.0 * x, x * np.ones(2)))
+    f.defvjp(lambda x: (f(x), None), lambda residuals, ct: (2.0 * ct[0] + np.sum(ct[1]),))
+    assert tj.grad(lambda x: f(x)[0] ** 2 + np.sum(f(x)[1]))(1.5) == 14.0
+
+
+def test_a_function_that_calls_itself_in_the_rule_of_an_inner_transform():
+    f = tj.custom_vjp(lambda x: np.exp(x))
+    f.defvjp(lambda x: (f(x), x), lambda x, ct: (ct * f(x),))
+    np.testing.assert_allclose(tj.hessian(lambda x: np.sum(f(x)))(X), np.diag(np.exp(X)))
+
+
 def test_a_cotangent_takes_the_dtype_of_its_argument():
     f = tj.custom_vjp(lambda x: x * x)
     f.defvjp(lambda x: (x * x, x), lambda x, ct: (np.float32(2) * x.astype("f4") * ct.astype("f4"),))

@@ -42,13 +42,14 @@ def caller(x):
 @pytest.fixture(autouse=True)
 def restored():
     """Each test begins without registrations, and what it registers ends with it."""
-    before, lowerings = dict(registered.REGISTERED), dict(LOWERINGS)
+    before = dict(registered.REGISTERED)
     registered.REGISTERED.clear()
     yield
+    for registration in registered.REGISTERED.values():
+        if isinstance(registration.original, registered.DISPATCHED):
+            del LOWERINGS[registration.original]
     registered.REGISTERED.clear()
     registered.REGISTERED.update(before)
-    LOWERINGS.clear()
-    LOWERINGS.update(lowerings)
 
 
 @pytest.fixture

@@ -274,7 +274,7 @@ def refuse_unseen(reads, spoken, path):
 
 
 def note_identity(reads, code):
-    """Note where a function's code asks by `is` about something that is no constant, no global, no attribute of one and no class."""
+    """Note where a function's code asks by `is` about something that is no constant, global, attribute of one, class, or result of a call."""
     if reads.identity is None and _IS in code.co_code[::2]:
         before = [("", None)] * 2
         for step in dis.get_instructions(code):
@@ -292,7 +292,7 @@ _IS = dis.opmap["IS_OP"]
 
 def _is_fixed(before, last):
     """Whether the last of two instructions puts something on the stack that is no argument: each as (name, argument)."""
-    return last[0] in ("LOAD_CONST", "LOAD_GLOBAL") or last[0] == "LOAD_ATTR" and (before[0] == "LOAD_GLOBAL" or last[1] == "__class__")
+    return last[0] in ("LOAD_CONST", "LOAD_GLOBAL", "CALL") or last[0] == "LOAD_ATTR" and (before[0] == "LOAD_GLOBAL" or last[1] == "__class__")
 
 
 def names_of(code):
