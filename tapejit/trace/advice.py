@@ -7,7 +7,7 @@ ADVICE = {
     "numpy.asmatrix": "use a two-dimensional array and @",
     "numpy.bmat": "use np.block",
     "numpy.row_stack": "use np.vstack",
-    "numpy.frompyfunc": "use np.vectorize, or write it with NumPy functions",
+    "numpy.frompyfunc": "call np.frompyfunc or np.vectorize inside the function, or register_lowering for the ufunc",
     "numpy.packbits": "use np.sum of the bits times powers of two",
     "numpy.unpackbits": "use np.right_shift and np.bitwise_and",
     "numpy.ravel_multi_index": "add up the indices times the strides of the shape",

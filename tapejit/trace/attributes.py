@@ -233,6 +233,8 @@ def _compress(x, condition, axis=None, out=None):
 
 
 def _view(x, dtype=None, type=None):
+    if np.matrix in (type, dtype):
+        raise UnsupportedError(f"at {x._trace.here()}, a traced array is made a numpy.matrix: {advice('numpy.asmatrix')}")
     if type is not None or dtype is not None and np.dtype(dtype) != x.value.dtype:
         raise UnsupportedError(
             f"at {x._trace.here()}, the bytes of a traced array are viewed as another type: use astype to convert the values")

@@ -14,6 +14,7 @@ from ..errors import UnsupportedError
 from ..ops import OPS, REAL_OF, Type
 from ..tape import HostFunction
 from ..tape.types import NAME_OF_DTYPE
+from .advice import advice
 from .raising import RAISING, assume_none_raised
 from .recorder import blame, innermost
 from .tracer import Step, Tracer, concrete, traced, window
@@ -153,6 +154,8 @@ def record(trace, ufunc, operands, values, result, loop=None, line=None, shape=N
 
 def _host(trace, ufunc, operands, result, loop):
     """A ufunc without a row: NumPy is called at each replay, if no derivative is lost by that."""
+    if set().union(*ufunc.types) == set("O->"):
+        raise UnsupportedError(f"at {trace.here()}, {ufunc.__name__} computes on objects, as np.frompyfunc makes it: {advice('numpy.frompyfunc')}")
     ids = tuple([trace.lift(o) for o in operands])
     type = trace.type_of(result)
     if type.dtype in ("f16", "f32", "f64", "c64", "c128") and any(trace.carries_derivative(id) for id in ids):

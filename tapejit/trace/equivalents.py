@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import datetime
 import decimal
 import importlib
 import json
@@ -345,12 +346,14 @@ def _parsed(original):
     def call(*args, **kwargs):
         for x in args:
             refuse_parsed(x, name)
-        return original(*[extracted(x, name) if type(x) is Tracer else x for x in args], **kwargs)
+        given = {key: extracted(x, name) if type(x) is Tracer else x for key, x in kwargs.items()}
+        return original(*[extracted(x, name) if type(x) is Tracer else x for x in args], **given)
     call.__name__ = call.__qualname__ = original.__name__
     return call
 
 
-stand_in(decimal.Decimal, _parsed(decimal.Decimal))
+for _original in (decimal.Decimal, datetime.timedelta):
+    stand_in(_original, _parsed(_original))
 for _original in (json.loads, ast.literal_eval, np.fromstring, struct.pack, struct.pack_into):
     equivalent(_original)(_parsed(_original))
 

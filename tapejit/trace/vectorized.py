@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from .assemble import assemble
-from .decisions import extracted
 from .equivalents import equivalent, stand_in, to_float
 from .lowerings.common import asarray, holds_tracer
 from .recorder import innermost
@@ -67,10 +66,78 @@ def _ndenumerate(a):
     return ((index, a[index]) for index in np.ndindex(a.shape))
 
 
-def _nditer(op, *args, **kwargs):
-    def concrete(x):
-        return extracted(x, "numpy.nditer") if type(x) is Tracer else x
-    return np.nditer([concrete(x) for x in op] if type(op) in (list, tuple) else concrete(op), *args, **kwargs)
+class Elements:
+    """np.nditer over traced arrays: their elements, as views without axes, in the order in which NumPy visits them."""
+
+    def __init__(self, arrays, order):
+        self.operands = LOWERINGS[np.broadcast_arrays](*arrays) if len(arrays) > 1 else arrays
+        visit = np.nditer([a.value for a in self.operands], flags=["multi_index", "zerosize_ok"], order=order)
+        self.places, self.iterindex = [], 0
+        self.itersize, self.shape, self.ndim, self.nop = visit.itersize, visit.shape, visit.ndim, len(arrays)
+        while not visit.finished:
+            self.places.append(visit.multi_index)
+            visit.iternext()
+
+    finished = property(lambda self: self.iterindex >= self.itersize)
+    multi_index = property(lambda self: self.places[self.iterindex])
+    value = property(lambda self: self._at(self.multi_index))
+
+    def _at(self, place):
+        parts = tuple([a[(*place, ...)] for a in self.operands])
+        return parts if len(parts) > 1 else parts[0]
+
+    def iternext(self):
+        self.iterindex += 1
+        return not self.finished
+
+    def __iter__(self):
+        while not self.finished:
+            yield self.value
+            self.iterindex += 1
+
+    def __len__(self):
+        return self.itersize
+
+    def __getitem__(self, k):
+        return self.operands[k][(*self.multi_index, ...)]
+
+    def __setitem__(self, k, value):
+        self.operands[k][self.multi_index] = value
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        self.iterindex = self.itersize
+
+
+def _nditer(op, flags=(), op_flags=(), *args, order="K", **kwargs):
+    given = list(op) if type(op) in (list, tuple) else [op]
+    if not any(type(x) is Tracer for x in given):
+        return np.nditer(op, flags, op_flags, *args, order=order, **kwargs)
+    one = [*op_flags] if op_flags and isinstance(op_flags[0], str) else [flag for own in op_flags for flag in own]
+    writes = not {"readwrite", "writeonly"}.isdisjoint(one)
+    known = {"multi_index", "zerosize_ok", "refs_ok"}.issuperset(flags) and {"readonly", "readwrite", "writeonly"}.issuperset(one)
+    if args or kwargs or not known or None in given or writes and len(given) > 1:
+        raise UnsupportedError(f"at {innermost(given).here()}, numpy.nditer on a traced array is called with {flags or op_flags or args or kwargs}: "
+                               "write the loop with numpy.ndindex")
+    return Elements([asarray(x) if type(x) is Tracer else innermost(given).make(x) for x in given], order)
+
+
+def _frompyfunc(func, /, nin, nout, **kwargs):
+    """np.frompyfunc: of traced values, an array of numbers where NumPy's would hold objects."""
+    plain = np.frompyfunc(func, nin, nout, **kwargs)
+    loop = vectorized(np.vectorize(func), func)
+
+    def call(*args, **kwargs):
+        return (loop if any(map(holds_tracer, args)) else plain)(*args, **kwargs)
+    return call
+
+
+equivalent(np.frompyfunc)(_frompyfunc)
 
 
 equivalent(np.vectorize)(_vectorize)
