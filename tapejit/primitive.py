@@ -15,7 +15,7 @@ from .custom import DEEPEST, Custom, called
 from .errors import ArgumentError, OutputError, UnsupportedError
 from .ops import OPS
 from .passes.custom_rules import Packing
-from .recording import leaf_kind, name_of
+from .recording import leaf_kind
 from .tape import HostFunction, type_of
 from .tape.types import NAME_OF_DTYPE
 from .trace import Tracer, concrete

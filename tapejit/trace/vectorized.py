@@ -1,4 +1,4 @@
-"""np.vectorize, np.ndenumerate and np.nditer in traced code: loops that NumPy runs in C, run here element by element.
+"""np.vectorize, np.frompyfunc, np.ndenumerate and np.nditer in traced code: loops that NumPy runs in C, run here element by element.
 
 In: the function behind an `np.vectorize`, retargeted. Out: a callable that gives traced arrays for traced arguments, with one
 call of the function per element, and is NumPy's own otherwise. `equivalents.py` and `retarget.py` bind it.
