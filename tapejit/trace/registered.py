@@ -52,9 +52,9 @@ class Registration:
         running, plain = [], []
 
         def call(*args, **kwargs):
-            if world.closed or self._means_the_original(running, args, kwargs):
-                if world.closed:
-                    return self.original(*args, **kwargs)
+            if world.closed:
+                return self.original(*args, **kwargs)
+            if self._means_the_original(running, args, kwargs):
                 if isinstance(self.original, DISPATCHED) and _any_traced(args, kwargs):
                     raise unsupported(current_trace(), self.original)
                 if not plain:

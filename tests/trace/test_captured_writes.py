@@ -126,8 +126,8 @@ def test_ndenumerate_and_flat():
 
 
 def test_nditer_and_functions_that_take_no_tracers_are_named():
-    with pytest.raises(tj.TracingError, match=r"numpy.nditer"):
-        tj.grad(lambda x: sum(np.nditer(x)))(np.ones(2))
+    with pytest.raises(tj.UnsupportedError, match=r"numpy.nditer"):
+        tj.grad(lambda x: sum(np.nditer(x, flags=["buffered"])))(np.ones(2))
     special = pytest.importorskip("scipy.special")
     with pytest.raises(tj.TracingError, match=r"scipy\.special\.\S*factorial2"):
         tj.grad(lambda x: np.sum(special.factorial2(x)))(np.ones(2))
