@@ -1,7 +1,8 @@
-"""The functions of the coverage table, by the part of NumPy or SciPy that they are in, and an example call of each.
+"""The functions of NumPy in the coverage table, by part, and an example call of each function, SciPy's included.
 
-Most are called by the first of `PATTERNS` that the function takes; `CALLS` says how to call the others. In an example, `f` is
-the function; x, y, p, s, m and k are a vector, two more of its length, a number, a matrix and integers: see `table.py`.
+SciPy's functions are not listed here: they are those that the modules of `tapejit/scipy` define. Most functions are called by the first of
+`PATTERNS` that they take; `CALLS` says how to call the others. In an example, `f` is the function; x, y, p, s, m and k are a vector,
+two more of its length, a number, a matrix and integers: see `example.py`. Read next: `scipy_groups.py`, `example.py`.
 """
 
 ELEMENTWISE = """
@@ -42,17 +43,10 @@ cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv lstsq matmul matr
 norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace vecdot vector_norm
 """
 FFT = "fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft fftshift ifftshift"
-SPECIAL = """
-beta betainc betaln gammasgn polygamma psi digamma gamma gammaln loggamma rgamma gammainc gammaincc gammaincinv j0 y0 j1 y1 jn jv yn yv i0
-i0e i1 i1e iv ive k0 k1 kv erf erfc erfcx erfinv erfcinv expit log_expit logit xlogy xlog1py entr rel_entr kl_div ndtr log_ndtr ndtri exp1
-expi expn sici fresnel dawsn spence zeta boxcox boxcox1p hyp1f1 hyp2f1 wofz owens_t poch bdtr stdtr logsumexp softmax log_softmax
-multigammaln comb factorial
-"""
 GROUPS = [("numpy", "Elementwise", ELEMENTWISE), ("numpy", "Shape and joining", SHAPES), ("numpy", "Reductions and ranges", REDUCTIONS),
           ("numpy", "Order, sets and counts", ORDER), ("numpy", "Products, signals and polynomials", PRODUCTS),
           ("numpy", "Selection and writes", SELECTION), ("numpy", "Rounding, comparisons and questions", FLAT),
-          ("numpy.linalg", "Linear algebra", LINALG), ("numpy.fft", "Fourier transforms", FFT),
-          ("scipy.special", "Special functions", SPECIAL)]
+          ("numpy.linalg", "Linear algebra", LINALG), ("numpy.fft", "Fourier transforms", FFT)]
 
 PATTERNS = ("f(x)", "f(x, y)", "f(m)", "f(m, x)")
 CALLS = {"numpy": {name: call.strip() for name, call in (line.split(None, 1) for line in """
@@ -137,6 +131,8 @@ fill_diagonal f(a := m.copy(), s) or a
 putmask f(a := x.copy(), x > 0.4, y) or a
 fix f(x)
 full_like f(x, s)
+empty_like np.zeros_like(f(x))
+unique_values np.sort(f(x))
 isin f(x, y)
 polydiv f(p, x[:2])
 """.strip().splitlines())}, "numpy.linalg": {
@@ -145,6 +141,24 @@ polydiv f(p, x[:2])
     **dict.fromkeys(("eigh", "eigvalsh"), "f(m)")},
     "numpy.fft": {"fft2": "f(m)", "ifft2": "f(m)", "rfft2": "f(m)", "irfft2": "f(m)"},
     "scipy.special": {name: call for call, names in (
-        ("f(2, x)", "jn yn jv yv iv ive kv polygamma expn"), ("f(p)", "zeta"), ("f(2.0, x)", "gammainc gammaincc gammaincinv stdtr"),
-        ("f(2.0, 3.0, x)", "betainc"), ("f(1.0, 3, x)", "bdtr"), ("f(1.0, 2.0, x)", "hyp1f1"), ("f(1.0, 2.0, 1.5, x)", "hyp2f1"),
-        ("f(p[0], 1)", "multigammaln"), ("f(p, 1)", "comb"), ("f(x)", "factorial")) for name in names.split()}}
+        ("f(2, x)", "jn yn jv yv iv ive kv kve polygamma expn"), ("f(p)", "zeta"), ("f(2.0, x)", "gammainc gammaincc gammaincinv "
+        "gammainccinv stdtr hyp0f1"), ("f(2.0, 3.0, x)", "betainc betaincc betaincinv betainccinv"), ("f(1.0, 3, x)", "bdtr"),
+        ("f(1.0, 2.0, x)", "hyp1f1"), ("f(1.0, 2.0, 1.5, x)", "hyp2f1"), ("f(p[0], 1)", "multigammaln"), ("f(p, 1)", "comb perm"),
+        ("f(x)", "factorial")) for name in names.split()},
+    "scipy.linalg": {
+        "block_diag": "f(m, x)", "lu_factor": "f(m)", "cho_solve": "f((m, True), x)", "lu_solve": "f((m, k), x)", "solve": "f(m, x)",
+        "solve_banded": "f((1, 1), m, x)", "solve_sylvester": "f(m, m, m)", "solve_triangular": "f(m, x)"},
+    "scipy.fft": {name: "f(m)" for name in "fft2 ifft2 rfft2 irfft2 hfft2 ihfft2".split()} | {"fftfreq": "f(3, s)", "rfftfreq": "f(3, s)"},
+    "scipy.integrate": {"simpson": "f(x)"},
+    "scipy.optimize": {
+        **dict.fromkeys(("bisect", "brenth", "brentq", "ridder", "toms748"), "f(lambda v: v**3 - s, 0.0, 2.0)"),
+        **dict.fromkeys(("fsolve", "root"), "f(lambda v: v**3 - p, np.ones(3))"), "newton": "f(lambda v: v**3 - s, 1.0)",
+        "minimize": "f(lambda v: np.sum((v - x)**2), np.zeros(3))", "least_squares": "f(lambda v: m @ v - x, np.zeros(3))",
+        "root_scalar": "f(lambda v: v**3 - s, bracket=(0.0, 2.0))"},
+    "scipy.signal": {"convolve": "f(x, y)", "correlate": "f(x, y)", "fftconvolve": "f(x, y)", "lfilter": "f(p, y, x)"}}
+
+# scipy.stats: a quantile and the shapes of each distribution that takes others than x and p, p ...
+QUANTILES = {"pareto": "p + p", "wishart": "m", "multivariate_normal": "x", "dirichlet": "x / np.sum(x)",
+             "multinomial": "np.array([1, 0, 2])", **dict.fromkeys(("bernoulli", "binom", "poisson", "nbinom"), "k"), "geom": "k + 1"}
+SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "truncnorm": "-p, p", "multivariate_normal": "y, m",
+             "dirichlet": "p", "multinomial": "3, x / np.sum(x)", "wishart": "4.0, m"}

@@ -1,0 +1,157 @@
+"""One example call, tried: traced, compared with the original's value, replayed in the kernel at another point, differentiated in both
+modes and twice, in float64, float32 and complex128. Read next: `names.py` (the calls), `table.py` (what is printed).
+"""
+
+import functools
+import importlib
+import warnings
+
+import numpy as np
+
+import tapejit.numpy
+
+from ..kernel import GuardMissed, compile_tape
+from ..passes import forward, reverse, simplify
+from ..tape.types import DTYPE_OF_NAME
+from ..trace import Trace, Tracer
+from ..trace.lowerings import STAND_INS
+from .names import CALLS, PATTERNS
+from .scipy_groups import call_of_method
+
+DERIVATIVES = ("forward", "reverse", "second order")
+COLUMNS = (*DERIVATIVES, "replay", "float32", "complex")
+
+
+def values(dtype, step=0.0):
+    """The arguments of the example calls; with a step, of a call next to the first."""
+    x, y, p = np.array([0.3, 0.6, 0.45]), np.array([0.7, 0.2, 0.55]), np.array([1.3, 1.7, 2.2])
+    m = np.array([[2.0, 0.3, 0.1], [0.3, 1.5, 0.2], [0.1, 0.2, 1.1]])
+    given = {"x": x, "y": y, "p": p, "m": m, "s": np.float64(0.4)}
+    return {name: (value * (1 + step)).astype(dtype)[()] for name, value in given.items()}
+
+
+def function_at(module, name):
+    """The function as it is, and as traced code sees it; None where the installed package has none of the name."""
+    name = name.split(".")[0]
+    try:
+        original = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        original = None
+    if original is None:
+        return None, None
+    if module.startswith("numpy"):
+        return original, STAND_INS.get(original, original)
+    try:
+        return original, getattr(importlib.import_module("tapejit." + module), name, original)
+    except ImportError:
+        return original, original
+
+
+def called(call, function, arguments, numpy):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return leaves(eval(call, {"np": numpy, "f": function, "k": np.array([0, 1, 2])} | arguments))
+
+
+def leaves(value):
+    """The arrays and numbers of a result: the items of sequences, and of SciPy's result objects the fields."""
+    if isinstance(value, dict):
+        value = [value[key] for key in ("x", "root", "fun") if key in value]
+    if isinstance(value, (tuple, list)) and type(value) is not Tracer:
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
+@functools.cache
+def example(module, name):
+    """How the function is called: as `CALLS` says, or by the first pattern that it takes."""
+    original, _ = function_at(module, name)
+    if "." in name:
+        return call_of_method(name)
+    for call in [CALLS[module][name]] if name in CALLS.get(module, {}) else PATTERNS:
+        try:
+            called(call, original, values(np.float64), np)
+            return call
+        except (AttributeError, TypeError, ValueError, IndexError, np.linalg.LinAlgError):
+            continue
+    raise LookupError(f"no example call of {module}.{name}: add one to tapejit/coverage/names.py")
+
+
+class Tried:
+    """An example call with arguments of a dtype, `original` and as traced code sees it.
+
+    values       (dtype, step) -> the arguments, by name
+    error        what went wrong, or None; a value that is not the original's is an error
+    numpy_error  what the original says to such arguments, or None
+    marks        the cells of the columns `DERIVATIVES` and replay
+    """
+
+    def __init__(self, call, original, function, dtype, values=values):
+        self.call, self.original, self.function, self.values = call, original, function, values
+        self.dtype, self.tolerance = dtype, 2e-4 if dtype == np.float32 else 1e-7
+        self.error = self.numpy_error = None
+        self.marks = {}
+        try:
+            self.expected = called(call, original, self.values(dtype), np)
+        except Exception as error:  # MINPACK's is a class of its own
+            self.numpy_error = error
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.trace(self.values(dtype))
+        except Exception as error:  # whatever it is: the function is not covered
+            self.error = error
+
+    def trace(self, arguments):
+        trace = Trace("example")
+        with trace:
+            found = called(self.call, self.function, {name: trace.input(value, name) for name, value in arguments.items()}, tapejit.numpy)
+            ids = [trace.lift(leaf) if type(leaf) is Tracer else None for leaf in found]
+        check([leaf.value if type(leaf) is Tracer else leaf for leaf in found], self.expected, self.tolerance)
+        kept = [id for id in ids if id is not None]
+        trace.builder.tape.outputs = list(kept)
+        builder = simplify(trace.builder.tape)
+        captured = [value for _, value in trace.captures]
+        if self.dtype == np.float64:
+            self.marks["replay"] = self.replay(builder.tape, [id is not None for id in ids], captured)
+        self.differentiate(builder)
+
+    def replay(self, tape, traced, captured):
+        """The mark of a run in the kernel, next to the point where the tape was recorded."""
+        near = self.values(np.float64, 1e-3)
+        outputs = [np.empty(tape.type_of(id).shape, DTYPE_OF_NAME[tape.type_of(id).dtype]) for id in tape.outputs]
+        expected = [leaf for leaf, is_traced in zip(called(self.call, self.original, near, np), traced) if is_traced]
+        try:
+            compile_tape(tape).run([np.ascontiguousarray(value) for value in [*near.values(), *captured]], outputs)
+        except GuardMissed:
+            return "anew"
+        check(outputs, expected, self.tolerance)
+        return "yes"
+
+    def differentiate(self, builder):
+        tape = builder.tape
+        outputs = [id for id in tape.outputs if tape.type_of(id).dtype in ("f32", "f64", "c64", "c128")]
+        if not outputs:
+            self.marks.update(dict.fromkeys(DERIVATIVES, "-"))
+            return
+        inputs = list(tape.inputs)
+        dots = {id: builder.input(tape.type_of(id), None) for id in inputs}
+        bars = reverse(builder, {id: builder.input(tape.type_of(id), None) for id in dict.fromkeys(outputs)}, inputs)
+        found = [id for id in bars if id is not None]
+        tangents = forward(builder, dots, outputs)
+        if found:
+            forward(builder, dots, found)
+        mark = "yes" if found else "flat"
+        self.marks.update({"reverse": mark, "forward": "yes" if any(t is not None for t in tangents) else "flat", "second order": mark})
+
+
+def check(found, expected, tolerance):
+    """AssertionError where values differ by more than the tolerance, or in dtype or shape."""
+    assert len(found) == len(expected), f"{len(found)} results for {len(expected)}"
+    for one, other in zip(found, expected):
+        one, other = np.asarray(one), np.asarray(other)
+        if other.dtype.kind not in "biufc":
+            continue
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), (one.dtype, one.shape, other.dtype, other.shape)
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
