@@ -30,6 +30,8 @@ MOMENTS = ("mean", "var", "std", "entropy")
 def double(x):
     """`x` as an array of float64."""
     x = asarray(x)
+    if x.dtype.kind == "c":
+        refuse(x, "scipy.stats of complex numbers is not traced: a distribution's quantiles and parameters are real")
     return x if x.dtype == np.float64 else x.astype(np.float64)
 
 

@@ -6,7 +6,7 @@ positive definite raises LinAlgError. Read next: `distributions.py`, `stats.py`.
 
 import numpy as np
 
-from ..trace.lowerings.common import refuse
+from ..trace.lowerings.common import asarray, refuse
 from ..trace.tracer import Tracer
 from . import linalg, special
 from .distributions import Distribution, choose, double, exponential, fixed
@@ -67,6 +67,9 @@ def _normal(x, mean=None, cov=1, allow_singular=False):
 
 
 def _dirichlet(x, alpha):
+    x, alpha = asarray(x), asarray(alpha)
+    total = np.sum(x, axis=0)  # in x's own dtype: in float32, numbers that add up to 1 are a little off in float64
+    dtype = np.result_type(x.dtype, alpha.dtype)
     x, alpha = double(x), double(alpha)
     if bool(np.min(alpha) <= 0):
         raise ValueError("All parameters must be greater than 0")
@@ -76,16 +79,18 @@ def _dirichlet(x, alpha):
         raise ValueError("Vector 'x' must have either the same number of entries as, or one entry fewer than, "
                          f"parameter vector 'a', but alpha.shape = {alpha.shape} and x.shape = {x.shape}.")
     if x.shape[0] != alpha.shape[0]:
+        total = 1.0
         x = np.concatenate([x, 1 - np.sum(x, axis=0, keepdims=True)])
     column = np.reshape(alpha, alpha.shape + (1,) * (x.ndim - 1))
     if bool(np.any((x < 0) | (x > 1))):
         raise ValueError("Each entry in 'x' must be greater than or equal to zero and smaller or equal one.")
     if bool(np.any((x == 0) & (column < 1))):
         raise ValueError("Each entry in 'x' must be greater than zero if its alpha is less than one.")
-    if bool(np.any(np.abs(np.sum(x, axis=0) - 1.0) > 10e-10)):
+    if bool(np.any(np.abs(total - 1.0) > 10e-10)):
         raise ValueError("The input vector 'x' must lie within the normal simplex.")
     log_beta = np.sum(_sc("gammaln")(alpha)) - _sc("gammaln")(np.sum(alpha))
-    return _squeezed(np.sum(_sc("xlogy")(column - 1, x), axis=0) - log_beta)
+    result = _squeezed(np.sum(_sc("xlogy")(column - 1, x), axis=0) - log_beta)
+    return result.astype(np.float32) if dtype == np.float32 else result  # as SciPy's, of this distribution alone
 
 
 def _multinomial(x, n, p):
