@@ -155,10 +155,13 @@ polydiv f(p, x[:2])
         **dict.fromkeys(("fsolve", "root"), "f(lambda v: v**3 - p, np.ones(3))"), "newton": "f(lambda v: v**3 - s, 1.0)",
         "minimize": "f(lambda v: np.sum((v - x)**2), np.zeros(3))", "least_squares": "f(lambda v: m @ v - x, np.zeros(3))",
         "root_scalar": "f(lambda v: v**3 - s, bracket=(0.0, 2.0))"},
+    "scipy.stats": {
+        "multivariate_normal.cdf": "f.cdf(x[:2], y[:2], m[:2, :2])", "multivariate_normal.logcdf": "f.logcdf(x[:2], y[:2], m[:2, :2])",
+        "gaussian_kde": "f(x, weights=p)(y)", "moment": "f(x, 3)", "pmean": "f(x, 3)", "trim_mean": "f(x, 0.34)", "pearsonr": "f(x, y)[:2]"},
     "scipy.signal": {"convolve": "f(x, y)", "correlate": "f(x, y)", "fftconvolve": "f(x, y)", "lfilter": "f(p, y, x)"}}
 
 # scipy.stats: a quantile and the shapes of each distribution that takes others than x and p, p ...
-QUANTILES = {"pareto": "p + p", "wishart": "m", "multivariate_normal": "x", "dirichlet": "x / np.sum(x)",
+QUANTILES = {"pareto": "p + p", "wishart": "m", **dict.fromkeys(("multivariate_normal", "multivariate_t"), "x"), "dirichlet": "x / np.sum(x)",
              "multinomial": "np.array([1, 0, 2])", **dict.fromkeys(("bernoulli", "binom", "poisson", "nbinom"), "k"), "geom": "k + 1"}
-SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "truncnorm": "-p, p", "multivariate_normal": "y, m",
+SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "pareto": "2 + p", "truncnorm": "-p, p", "multivariate_normal": "y, m", "multivariate_t": "y, m, 3 + s",
              "dirichlet": "p", "multinomial": "3, x / np.sum(x)", "wishart": "4.0, m"}

@@ -16,7 +16,8 @@ TITLES = {
     "fft": "Fourier transforms", "integrate": "Integrals", "interpolate": "Interpolation", "linalg": "Linear algebra", "ndimage": "Images",
     "optimize": "Roots and minima", "signal": "Signals", "sparse.linalg": "Sparse systems", "special": "Special functions",
     "stats": "Distributions and statistics"}
-METHODS = ("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf", *MOMENTS)
+METHODS = ("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf", "interval", "rvs", *MOMENTS, "moment", "stats")
+FIRST = {"ppf": "x", "isf": "x", "interval": "0.8 + s / 4", "moment": "2", "rvs": "", "stats": "", **dict.fromkeys(MOMENTS, "")}  # in place of a quantile
 
 
 def scipy_groups():
@@ -50,7 +51,21 @@ def call_of_method(name):
         return known
     original = getattr(importlib.import_module("scipy.stats"), distribution)
     shapes = SHAPES_OF.get(distribution) or ", ".join(["p"] * getattr(original, "numargs", 0))
-    quantile = "" if method in MOMENTS else "x" if method in ("ppf", "isf") else QUANTILES.get(distribution, "x")
+    if _fixed_shapes(name):
+        shapes = ", ".join(["2.5"] * original.numargs)
     of_reals = hasattr(original, "numargs") and hasattr(original, "pdf")
-    arguments = (quantile, shapes, "loc=0.1 - s / 4, scale=1 + p" if of_reals else "")
+    arguments = (FIRST.get(method, QUANTILES.get(distribution, "x")), shapes, "loc=0.1 - s / 4, scale=1 + p" if of_reals else "",
+                 "random_state=1" if method == "rvs" else "")
     return f"f.{method}({', '.join(filter(None, arguments))})"
+
+
+def _fixed_shapes(name):
+    """Whether shapes of what this method draws are not differentiated."""
+    distribution, _, method = name.partition(".")
+    ours = getattr(importlib.import_module("tapejit.scipy.stats"), distribution, None)
+    return method == "rvs" and getattr(ours, "draws", "") is None and bool(ours.original.numargs)
+
+
+def note(module, name):
+    """What to know of a function that is covered in part."""
+    return "by loc and scale; not by the shapes" if module == "scipy.stats" and _fixed_shapes(name) else ""

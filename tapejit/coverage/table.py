@@ -9,7 +9,7 @@ from ..trace.lowerings import covered
 from .edges import edges
 from .example import COLUMNS, Tried, example, function_at
 from .names import GROUPS
-from .scipy_groups import scipy_groups
+from .scipy_groups import note, scipy_groups
 from .writes import writes
 
 HEAD = """# What is covered
@@ -40,7 +40,7 @@ def row(module, name):
     double = Tried(call, original, function, np.float64)
     if double.error is not None:
         return dict.fromkeys(COLUMNS, "no") | {"covered": "no", "note": advice(f"{module}.{name}")}
-    cells = {"covered": "yes", "note": "", **double.marks}
+    cells = {"covered": "yes", "note": note(module, name), **double.marks}
     for column, dtype in (("float32", np.float32), ("complex", np.complex128)):
         if column == "complex" and module in REAL:
             cells[column] = "-"
@@ -58,7 +58,7 @@ def table():
         rows = {name: cells for name, cells in rows.items() if cells is not None}
         counts.append((f"{title} (`{module}`)", len(rows), *[sum(cells[column] in GOOD for cells in rows.values())
                                                         for column in ("covered", *COLUMNS)]))
-        lines += ["", f"## {title} (`{module}`)", "", _line("function", *COLUMNS, "instead"), _line(*["---"] * (len(COLUMNS) + 2))]
+        lines += ["", f"## {title} (`{module}`)", "", _line("function", *COLUMNS, "note"), _line(*["---"] * (len(COLUMNS) + 2))]
         lines += [_line(label, *cells) for cells, label in _merged(rows)]
         if module == "scipy.special":
             lines += special_errors()

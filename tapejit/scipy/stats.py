@@ -19,7 +19,8 @@ from . import names_of
 from .descriptive import (
     entropy, gmean, hmean, kurtosis, median_abs_deviation, moment, pearsonr, pmean, sem, skew, trim_mean, variation, zmap, zscore)
 from .distributions import Frozen, choose, fixed
-from .multivariate import dirichlet, multinomial, multivariate_normal, wishart
+from .kde import gaussian_kde, known_density
+from .multivariate import dirichlet, multinomial, multivariate_normal, multivariate_t, wishart
 from .univariate import Univariate
 
 __getattr__, __dir__ = names_of(__name__)
@@ -269,37 +270,45 @@ geom = Univariate(
 
 DISTRIBUTIONS = (
     norm, t, beta, gamma, chi2, expon, laplace, logistic, lognorm, uniform, cauchy, pareto, weibull_min, invgamma, vonmises, truncnorm,
-    skewnorm, bernoulli, binom, poisson, nbinom, geom, multivariate_normal, dirichlet, multinomial, wishart)
+    skewnorm, bernoulli, binom, poisson, nbinom, geom, multivariate_normal, multivariate_t, dirichlet, multinomial, wishart)
 FUNCTIONS = (entropy, gmean, hmean, kurtosis, median_abs_deviation, moment, pearsonr, pmean, sem, skew, trim_mean, variation, zmap, zscore)
-__all__ = [*(distribution.name for distribution in DISTRIBUTIONS), *(function.__name__ for function in FUNCTIONS)]
+__all__ = [*(distribution.name for distribution in DISTRIBUTIONS), *(function.__name__ for function in FUNCTIONS), "gaussian_kde"]
 
 
 def instances(stats):
     """What stands for frozen distributions that were made outside of the traced code."""
     known = {type(getattr(stats, d.name)): d for d in DISTRIBUTIONS if isinstance(d, Univariate)}
 
-    def watched(*parameters):
+    def watched(frozen, parameters):
+        """Enter what was read of an object: its attributes of these names, and what they hold."""
         trace = current_trace()
         if trace is not None and trace.reads is not None:
-            for part in parameters:
-                watch(trace.reads, part, "the parameters of a frozen distribution")
+            for name, value in parameters.items():
+                if name in vars(frozen):
+                    trace.reads.value("attribute", frozen, name, value, f"{name} of a frozen distribution")
+            watch(trace.reads, parameters, "the parameters of a frozen distribution")
 
     def of_univariate(frozen):
         ours = known.get(type(frozen.dist))
         if ours is None:
             return frozen
-        watched(frozen.args, frozen.kwds)
+        watched(frozen, {"args": frozen.args, "kwds": frozen.kwds})
         return Frozen(ours, frozen.args, frozen.kwds, frozen)
 
     def of_multivariate(ours, names):
         def convert(frozen):
             kwds = {name: getattr(frozen, name) for name in names}
-            watched(kwds)
+            watched(frozen, kwds)
             return Frozen(ours, (), kwds, frozen)
         return convert
 
-    return {type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
+    def of_density(kde):
+        watched(kde, {"dataset": kde.dataset, "_weights": kde.weights, "factor": kde.factor, "covariance": kde.covariance})
+        return known_density(kde)
+
+    return {stats.gaussian_kde: of_density, type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
             type(stats.multivariate_normal()): of_multivariate(multivariate_normal, ("mean", "cov")),
+            type(stats.multivariate_t()): of_multivariate(multivariate_t, ("loc", "shape", "df")),
             type(stats.dirichlet([1, 1])): of_multivariate(dirichlet, ("alpha",)),
             type(stats.multinomial(1, [1])): of_multivariate(multinomial, ("n", "p")),
             type(stats.wishart(1, 1)): of_multivariate(wishart, ("df", "scale"))}
