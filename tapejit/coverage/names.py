@@ -2,7 +2,7 @@
 
 SciPy's functions are not listed here: they are those that the modules of `tapejit/scipy` define. Most functions are called by the first of
 `PATTERNS` that they take; `CALLS` says how to call the others. In an example, `f` is the function; x, y, p, s, m and k are a vector,
-two more of its length, a number, a matrix and integers: see `example.py`. Read next: `scipy_groups.py`, `example.py`.
+two more of its length, a number, a matrix and integers, and `sparse` is scipy.sparse: see `example.py`. Read next: `scipy_groups.py`, `example.py`.
 """
 
 ELEMENTWISE = """
@@ -149,12 +149,40 @@ polydiv f(p, x[:2])
         "block_diag": "f(m, x)", "lu_factor": "f(m)", "cho_solve": "f((m, True), x)", "lu_solve": "f((m, k), x)", "solve": "f(m, x)",
         "solve_banded": "f((1, 1), m, x)", "solve_sylvester": "f(m, m, m)", "solve_triangular": "f(m, x)"},
     "scipy.fft": {name: "f(m)" for name in "fft2 ifft2 rfft2 irfft2 hfft2 ihfft2".split()} | {"fftfreq": "f(3, s)", "rfftfreq": "f(3, s)"},
-    "scipy.integrate": {"simpson": "f(x)"},
+    "scipy.integrate": {
+        "simpson": "f(x)", "quad": "f(lambda t: np.exp(-s * t), 0.0, x[0])[0]", "quad_vec": "f(lambda t: np.exp(-x * t), 0.0, 1.0, 1e-6, 1e-4)[0]",
+        "fixed_quad": "f(lambda t: np.exp(-s * t), 0.0, 1.0)[0]", "dblquad": "f(lambda u, v: np.exp(-s * u * v), 0.0, 1.0, 0.0, 1.0)[0]",
+        "tplquad": "f(lambda u, v, w: s * u * v * w, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0)[0]", "odeint": "f(lambda u, t: -p * u, x, k)",
+        "solve_ivp": "f(lambda t, u: -p * u, (0.0, 1.0), x, rtol=1e-9, atol=1e-9).y"},
+    "scipy.interpolate": {
+        **dict.fromkeys("Akima1DInterpolator PchipInterpolator CubicSpline InterpolatedUnivariateSpline "
+                        "make_interp_spline".split(), "f(np.arange(5.0), np.concatenate([x, p[:2]]))(s)"),
+        "UnivariateSpline": "f(np.arange(5.0), np.concatenate([x, p[:2]]), s=0)(s)",
+        "CubicHermiteSpline": "f(k, x, y)(s)", "BSpline": "f(np.arange(8.0), np.concatenate([x, p[:1]]), 3)(3 + s)",
+        "PPoly": "f(m, np.arange(4.0))(s)",
+        "RegularGridInterpolator": "f((k, k), m)((s, 1 + s))", "interp1d": "f(k, x)(s)", "interpn": "f((k, k), m, np.stack([s, 1 + s]))",
+        "pchip_interpolate": "f(k, x, s)", "splrep": "f(np.arange(5.0), np.concatenate([x, y[:2]]))[:2]",
+        "splev": "f(3 + s, (np.arange(8.0), np.concatenate([x, p[:1]]), 3))"},
+    "scipy.ndimage": {
+        "affine_transform": "f(m, m[:2, :2])", **dict.fromkeys(("convolve", "correlate"), "f(m, m)"),
+        **dict.fromkeys(("convolve1d", "correlate1d"), "f(m, x)"), "map_coordinates": "f(m, np.stack([x, y]))", "rotate": "f(m, 30.0)",
+        **dict.fromkeys("gaussian_filter gaussian_filter1d gaussian_gradient_magnitude gaussian_laplace".split(), "f(m, 1.0)"),
+        "shift": "f(m, 0.5)", "zoom": "f(m, 2.0)", **dict.fromkeys(("uniform_filter", "uniform_filter1d"), "f(m, 3)")},
+    "scipy.sparse": {
+        **{f"{form}_{kind}": "f(m) @ x" for form in "bsr coo csc csr dia dok lil".split() for kind in ("array", "matrix")},
+        **{name: f"f({call}).toarray()" for name, call in {
+            "block_array": "[[m, None], [None, m]]", "block_diag": "[m, m]", "bmat": "[[m, None], [None, m]]", "diags": "x",
+            "diags_array": "x", "eye": "3", "eye_array": "3", "hstack": "[sparse.csr_array(m), sparse.csr_array(m)]",
+            "identity": "3", "kron": "m, m", "kronsum": "m, m",
+            "spdiags": "m, k, 3, 3", "tril": "m", "triu": "m", "vstack": "[sparse.csr_array(m), sparse.csr_array(m)]"}.items()}},
+    "scipy.sparse.linalg": {
+        "factorized": "f(m)(x)", "splu": "f(m).solve(x)", "spsolve": "f(m, x)", "spsolve_triangular": "f(np.tril(m), x)",
+        **dict.fromkeys("bicg bicgstab cg cgs gmres lgmres minres qmr tfqmr gcrotmk".split(), "f(m, x, rtol=1e-12)[0]")},
     "scipy.optimize": {
         **dict.fromkeys(("bisect", "brenth", "brentq", "ridder", "toms748"), "f(lambda v: v**3 - s, 0.0, 2.0)"),
         **dict.fromkeys(("fsolve", "root"), "f(lambda v: v**3 - p, np.ones(3))"), "newton": "f(lambda v: v**3 - s, 1.0)",
         "minimize": "f(lambda v: np.sum((v - x)**2), np.zeros(3))", "least_squares": "f(lambda v: m @ v - x, np.zeros(3))",
-        "root_scalar": "f(lambda v: v**3 - s, bracket=(0.0, 2.0))"},
+        "curve_fit": "f(lambda t, a, b: a * t + b, x, y)[0]", "root_scalar": "f(lambda v: v**3 - s, bracket=(0.0, 2.0))"},
     "scipy.stats": {
         "multivariate_normal.cdf": "f.cdf(x[:2], y[:2], m[:2, :2])", "multivariate_normal.logcdf": "f.logcdf(x[:2], y[:2], m[:2, :2])",
         "gaussian_kde": "f(x, weights=p)(y)", "moment": "f(x, 3)", "pmean": "f(x, 3)", "trim_mean": "f(x, 0.34)", "pearsonr": "f(x, y)[:2]"},
@@ -163,5 +191,6 @@ polydiv f(p, x[:2])
 # scipy.stats: a quantile and the shapes of each distribution that takes others than x and p, p ...
 QUANTILES = {"pareto": "p + p", "wishart": "m", **dict.fromkeys(("multivariate_normal", "multivariate_t"), "x"), "dirichlet": "x / np.sum(x)",
              "multinomial": "np.array([1, 0, 2])", **dict.fromkeys(("bernoulli", "binom", "poisson", "nbinom"), "k"), "geom": "k + 1"}
-SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "pareto": "2 + p", "truncnorm": "-p, p", "multivariate_normal": "y, m", "multivariate_t": "y, m, 3 + s",
+SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "pareto": "2 + p", "truncnorm": "-p, p",
+             "multivariate_normal": "y, m", "multivariate_t": "y, m, 3 + s",
              "dirichlet": "p", "multinomial": "3, x / np.sum(x)", "wishart": "4.0, m"}

@@ -4,7 +4,7 @@ Of scipy.special, the ufuncs that are rows of the op table too; of scipy.stats, 
 function is named in the `__all__` of its module; an example call in `names.py` is needed where no pattern fits.
 """
 
-import importlib
+import importlib.util
 import pkgutil
 
 from .. import scipy as package
@@ -14,15 +14,18 @@ from .names import CALLS, QUANTILES, SHAPES_OF
 
 TITLES = {
     "fft": "Fourier transforms", "integrate": "Integrals", "interpolate": "Interpolation", "linalg": "Linear algebra", "ndimage": "Images",
-    "optimize": "Roots and minima", "signal": "Signals", "sparse.linalg": "Sparse systems", "special": "Special functions",
+    "optimize": "Roots and minima", "signal": "Signals", "sparse": "Sparse matrices", "sparse.linalg": "Sparse systems", "special": "Special functions",
     "stats": "Distributions and statistics"}
 METHODS = ("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf", "interval", "rvs", *MOMENTS, "moment", "stats")
-FIRST = {"ppf": "x", "isf": "x", "interval": "0.8 + s / 4", "moment": "2", "rvs": "", "stats": "", **dict.fromkeys(MOMENTS, "")}  # in place of a quantile
+FIRST = {  # method -> its first argument in place of a quantile
+    "ppf": "x", "isf": "x", "interval": "0.8 + s / 4", "moment": "2", "rvs": "", "stats": "", **dict.fromkeys(MOMENTS, "")}
 
 
 def scipy_groups():
-    """[(module, title, names)], as the groups of NumPy; of a distribution each method is a name."""
+    """[(module, title, names)], as the groups of NumPy; of a distribution each method is a name. None without SciPy."""
     groups = []
+    if importlib.util.find_spec("scipy") is None:
+        return groups
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         ours = importlib.import_module(info.name)
         names, short = getattr(ours, "__all__", None), info.name.removeprefix(package.__name__ + ".")

@@ -25,7 +25,7 @@ def double(x):
     """`x` as an array of float64."""
     x = asarray(x)
     if x.dtype.kind == "c":
-        refuse(x, "scipy.stats of complex numbers is not traced: a distribution's quantiles and parameters are real")
+        refuse(x, "this function of SciPy is traced for real numbers only, found complex ones: use their real and imaginary parts")
     return x if x.dtype == np.float64 else x.astype(np.float64)
 
 

@@ -1,8 +1,9 @@
 """The distribution function of the multivariate normal distribution, by the point and the covariance matrix.
 
-Phi(b; R), of standard variables of correlation R, is SciPy's: of three and more variables an integration with about five digits. Its derivatives are exact, by distribution functions of fewer variables:
-by b[i] it is the density of variable i times Phi of the others given that it is b[i]; by R[i, j] it is the density of the two times Phi
-of the others given both (Plackett, A reduction formula for normal multivariate integrals, Biometrika 41, 1954). Read next: `multivariate.py`.
+Phi(b; R), of standard variables of correlation R, is SciPy's: of three and more variables an integration with about five digits. Its
+derivatives are exact, by distribution functions of fewer variables: by b[i] it is the density of variable i times Phi of the others given
+that it is b[i]; by R[i, j] it is the density of the two times Phi of the others given both (Plackett, A reduction formula for normal
+multivariate integrals, Biometrika 41, 1954). Read next: `multivariate.py`.
 """
 
 import inspect

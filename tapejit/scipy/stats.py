@@ -99,7 +99,8 @@ logistic = Univariate(
     logcdf=lambda y: sc.log_expit(y), ppf=lambda q: sc.logit(q), mean=lambda: 0.0, var=lambda: np.pi**2 / 3, entropy=lambda: 2.0)
 cauchy = Univariate(
     "cauchy", symmetric=True, logpdf=lambda y: -LOG_PI - np.log1p(np.square(y)), cdf=lambda y: np.arctan2(1.0, -y) / np.pi,
-    ppf=lambda q: choose(q < 0.5, -1.0, 1.0) / np.tan(np.pi * choose(q < 0.5, q, 1 - q)), mean=lambda: np.nan, var=lambda: np.nan, entropy=lambda: float(np.log(4 * np.pi)))
+    ppf=lambda q: choose(q < 0.5, -1.0, 1.0) / np.tan(np.pi * choose(q < 0.5, q, 1 - q)), mean=lambda: np.nan, var=lambda: np.nan,
+    entropy=lambda: float(np.log(4 * np.pi)))
 
 
 def _skew_mean(a):
