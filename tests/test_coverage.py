@@ -47,13 +47,15 @@ def test_a_function_that_is_not_covered_is_called_where_no_derivative_passes_thr
 
 
 def test_a_value_that_is_not_the_originals_is_not_covered():
-    """Nor is one of another dtype, nor one that a replay does not reproduce."""
+    """Nor is one of another dtype, nor one that a replay does not reproduce, nor one with another derivative."""
     def tried(function, call="f(x)", original=np.sin):
         return Tried(call, original, function, np.float64)
     assert tried(np.sin).error is None and tried(np.sin).marks["replay"] == "yes"
     assert isinstance(tried(np.cos).error, AssertionError)
     assert isinstance(tried(lambda x: np.sin(x).astype(np.float32)).error, AssertionError)
     assert isinstance(tried(lambda x: x * (np.sin(x.value) / x.value)).error, AssertionError)
+    half = lambda x: 0.5 * np.sin(x) + 0.5 * tj.stop_gradient(np.sin(x))
+    assert isinstance(tried(half).error, AssertionError)
     assert tried(lambda x: np.sin(x) if x[0] < 0.30001 else x).marks["replay"] == "anew"
 
 

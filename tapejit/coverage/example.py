@@ -1,5 +1,6 @@
 """One example call, tried: traced, compared with the original's value, replayed in the kernel at another point, differentiated in both
-modes and twice, in float64, float32 and complex128. Read next: `names.py` (the calls), `table.py` (what is printed).
+modes, which is compared with finite differences, and twice; in float64, float32 and complex128.
+Read next: `names.py` (the calls), `table.py` (what is printed).
 """
 
 import functools
@@ -12,6 +13,7 @@ import tapejit.numpy
 
 from ..kernel import GuardMissed, compile_tape
 from ..passes import forward, reverse, simplify
+from ..tape.interpret import values_of
 from ..tape.types import DTYPE_OF_NAME
 from ..trace import Trace, Tracer
 from ..trace.lowerings import STAND_INS
@@ -126,7 +128,7 @@ class Tried:
         captured = [value for _, value in trace.captures]
         if self.dtype == np.float64:
             self.marks["replay"] = self.replay(builder.tape, [id is not None for id in ids], captured)
-        self.differentiate(builder)
+        self.differentiate(builder, [id is not None for id in ids], captured)
 
     def replay(self, tape, traced, captured):
         """The mark of a run in the kernel, next to the point where the tape was recorded."""
@@ -140,7 +142,7 @@ class Tried:
         check(outputs, expected, self.tolerance)
         return "yes"
 
-    def differentiate(self, builder):
+    def differentiate(self, builder, traced, captured):
         tape = builder.tape
         outputs = [id for id in tape.outputs if tape.type_of(id).dtype in ("f32", "f64", "c64", "c128")]
         if not outputs:
@@ -148,13 +150,48 @@ class Tried:
             return
         inputs = list(tape.inputs)
         dots = {id: builder.input(tape.type_of(id), None) for id in inputs}
-        bars = reverse(builder, {id: builder.input(tape.type_of(id), None) for id in dict.fromkeys(outputs)}, inputs)
+        seeds = {id: builder.input(tape.type_of(id), None) for id in dict.fromkeys(outputs)}
+        bars = reverse(builder, seeds, inputs)
         found = [id for id in bars if id is not None]
         tangents = forward(builder, dots, outputs)
         if found:
             forward(builder, dots, found)
         mark = "yes" if found else "flat"
+        if self.dtype == np.float64:
+            self.check_derivatives(tape, traced, captured, seeds, bars, dict(zip(outputs, tangents)))
         self.marks.update({"reverse": mark, "forward": "yes" if any(t is not None for t in tangents) else "flat", "second order": mark})
+
+
+    def check_derivatives(self, tape, traced, captured, seeds, bars, tangents):
+        """AssertionError where tangents are not differences of the original, or cotangents not dual to them. Jumps are not seen."""
+        given, step = self.values(np.float64), 1e-6
+        directions = [_direction(k, value, np.float64) for k, value in enumerate(given.values())]
+        ends = [called(self.call, self.original, {name: value + sign * step * d for (name, value), d in zip(given.items(), directions)}, np)
+                for sign in (1, -1)]
+        differences = [(np.asarray(x) - np.asarray(y)) / (2 * step) if np.asarray(x).dtype.kind in "fc" else None
+                       for x, y, is_traced in zip(*ends, traced) if is_traced]
+        cotangents = {id: _direction(k + 9, tape.type_of(id), DTYPE_OF_NAME[tape.type_of(id).dtype]) for k, id in enumerate(seeds)}
+        inputs = [*given.values(), *captured, *directions, *[np.zeros_like(value) for value in captured], *cotangents.values()]
+        wanted = [id for id in (*tangents.values(), *bars) if id is not None]
+        known = dict(zip(wanted, values_of(tape, inputs, wanted)))
+        for id, difference in zip(tape.outputs, differences):
+            if difference is not None:
+                tangent = known.get(tangents.get(id), np.zeros(np.shape(difference)))
+                usual = np.isfinite(difference) & np.isfinite(tangent)
+                scale = np.max(np.abs(difference), initial=1.0, where=usual)
+                np.testing.assert_allclose(np.where(usual, tangent, 0), np.where(usual, difference, 0), rtol=2e-3, atol=2e-3 * scale)
+        forwards = sum(np.sum(known[t] * cotangents[id]).real for id, t in tangents.items() if t is not None)
+        backwards = sum(np.sum(known[b] * d).real for b, d in zip(bars, directions) if b is not None)
+        if np.isfinite(forwards) and np.isfinite(backwards):
+            np.testing.assert_allclose(forwards, backwards, rtol=1e-6, atol=1e-6)
+
+
+def _direction(seed, like, dtype):
+    """Numbers of the shape of a value; of a matrix, symmetric ones, so that it stays what its example is."""
+    found = np.cos(np.arange(np.prod(like.shape, dtype=int)) * 1.3 + seed).reshape(like.shape)
+    if found.ndim == 2 and found.shape == (3, 3) and np.dtype(dtype) == np.float64:
+        found = found + found.T
+    return found.astype(dtype)[()]
 
 
 def check(found, expected, tolerance):

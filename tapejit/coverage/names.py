@@ -2,7 +2,7 @@
 
 SciPy's functions are not listed here: they are those that the modules of `tapejit/scipy` define. Most functions are called by the first of
 `PATTERNS` that they take; `CALLS` says how to call the others. In an example, `f` is the function; x, y, p, s, m and k are a vector,
-two more of its length, a number, a matrix and integers, and `sparse` is scipy.sparse: see `example.py`. Read next: `scipy_groups.py`, `example.py`.
+two more of its length, a number, a matrix and integers, and `sparse` is scipy.sparse: see `example.py`. Read next: `scipy_groups.py`.
 """
 
 ELEMENTWISE = """
@@ -51,6 +51,11 @@ GROUPS = [("numpy", "Elementwise", ELEMENTWISE), ("numpy", "Shape and joining", 
 PATTERNS = ("f(x)", "f(x, y)", "f(m)", "f(m, x)")
 CALLS = {"numpy": {name: call.strip() for name, call in (line.split(None, 1) for line in """
 arccosh f(p)
+mod f(p, x)
+remainder f(p, x)
+fmod f(p, x)
+floor_divide f(p, x)
+divmod f(p, x)
 clip f(x, 0.4, 0.5)
 where f(x > 0.4, x, y)
 astype f(x, np.float64)
@@ -103,7 +108,7 @@ searchsorted f(np.sort(x), y)
 digitize f(x, [0.4, 0.5])
 bincount f(k, x)
 histogram f(x, [0.0, 0.4, 1.0], weights=y)
-histogram2d f(x, y, 2, weights=x)
+histogram2d f(x, y, [np.array([0.0, 0.4, 1.0])] * 2, weights=x)
 histogramdd f(m, 2, weights=x)
 histogram_bin_edges f(x, 2)
 einsum f('ij,j', m, x)
@@ -150,10 +155,11 @@ polydiv f(p, x[:2])
         "solve_banded": "f((1, 1), m, x)", "solve_sylvester": "f(m, m, m)", "solve_triangular": "f(m, x)"},
     "scipy.fft": {name: "f(m)" for name in "fft2 ifft2 rfft2 irfft2 hfft2 ihfft2".split()} | {"fftfreq": "f(3, s)", "rfftfreq": "f(3, s)"},
     "scipy.integrate": {
-        "simpson": "f(x)", "quad": "f(lambda t: np.exp(-s * t), 0.0, x[0])[0]", "quad_vec": "f(lambda t: np.exp(-x * t), 0.0, 1.0, 1e-6, 1e-4)[0]",
+        "simpson": "f(x)", "quad": "f(lambda t: np.exp(-s * t), 0.0, x[0])[0]",
+        "quad_vec": "f(lambda t: np.exp(-x * t), 0.0, 1.0, 1e-6, 1e-4)[0]",
         "fixed_quad": "f(lambda t: np.exp(-s * t), 0.0, 1.0)[0]", "dblquad": "f(lambda u, v: np.exp(-s * u * v), 0.0, 1.0, 0.0, 1.0)[0]",
         "tplquad": "f(lambda u, v, w: s * u * v * w, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0)[0]", "odeint": "f(lambda u, t: -p * u, x, k)",
-        "solve_ivp": "f(lambda t, u: -p * u, (0.0, 1.0), x, rtol=1e-9, atol=1e-9).y"},
+        "solve_ivp": "f(lambda t, u: -p * u, (0.0, 1.0), x, t_eval=k / 2, rtol=1e-9, atol=1e-9).y"},
     "scipy.interpolate": {
         **dict.fromkeys("Akima1DInterpolator PchipInterpolator CubicSpline InterpolatedUnivariateSpline "
                         "make_interp_spline".split(), "f(np.arange(5.0), np.concatenate([x, p[:2]]))(s)"),
@@ -185,12 +191,14 @@ polydiv f(p, x[:2])
         "curve_fit": "f(lambda t, a, b: a * t + b, x, y)[0]", "root_scalar": "f(lambda v: v**3 - s, bracket=(0.0, 2.0))"},
     "scipy.stats": {
         "multivariate_normal.cdf": "f.cdf(x[:2], y[:2], m[:2, :2])", "multivariate_normal.logcdf": "f.logcdf(x[:2], y[:2], m[:2, :2])",
-        "gaussian_kde": "f(x, weights=p)(y)", "moment": "f(x, 3)", "pmean": "f(x, 3)", "trim_mean": "f(x, 0.34)", "pearsonr": "f(x, y)[:2]"},
+        "gaussian_kde": "f(x, weights=p)(y)", "median_abs_deviation": "f(p)",
+        "multivariate_normal.rvs": "f.rvs(y, np.diag(p), random_state=1)", "moment": "f(x, 3)", "pmean": "f(x, 3)", "trim_mean": "f(x, 0.34)", "pearsonr": "f(x, y)[:2]"},
     "scipy.signal": {"convolve": "f(x, y)", "correlate": "f(x, y)", "fftconvolve": "f(x, y)", "lfilter": "f(p, y, x)"}}
 
 # scipy.stats: a quantile and the shapes of each distribution that takes others than x and p, p ...
-QUANTILES = {"pareto": "p + p", "wishart": "m", **dict.fromkeys(("multivariate_normal", "multivariate_t"), "x"), "dirichlet": "x / np.sum(x)",
-             "multinomial": "np.array([1, 0, 2])", **dict.fromkeys(("bernoulli", "binom", "poisson", "nbinom"), "k"), "geom": "k + 1"}
+QUANTILES = {"pareto": "p + p", "wishart": "m", **dict.fromkeys(("multivariate_normal", "multivariate_t"), "x"),
+             "dirichlet": "x / np.sum(x)", "multinomial": "np.array([1, 0, 2])", "geom": "k + 1",
+             **dict.fromkeys(("bernoulli", "binom", "poisson", "nbinom"), "k")}
 SHAPES_OF = {"bernoulli": "x", "geom": "x", "binom": "3, x", "nbinom": "p, x", "pareto": "2 + p", "truncnorm": "-p, p",
              "multivariate_normal": "y, m", "multivariate_t": "y, m, 3 + s",
              "dirichlet": "p", "multinomial": "3, x / np.sum(x)", "wishart": "4.0, m"}

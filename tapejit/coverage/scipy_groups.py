@@ -14,8 +14,8 @@ from .names import CALLS, QUANTILES, SHAPES_OF
 
 TITLES = {
     "fft": "Fourier transforms", "integrate": "Integrals", "interpolate": "Interpolation", "linalg": "Linear algebra", "ndimage": "Images",
-    "optimize": "Roots and minima", "signal": "Signals", "sparse": "Sparse matrices", "sparse.linalg": "Sparse systems", "special": "Special functions",
-    "stats": "Distributions and statistics"}
+    "optimize": "Roots and minima", "signal": "Signals", "sparse": "Sparse matrices", "sparse.linalg": "Sparse systems",
+    "special": "Special functions", "stats": "Distributions and statistics"}
 METHODS = ("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf", "interval", "rvs", *MOMENTS, "moment", "stats")
 FIRST = {  # method -> its first argument in place of a quantile
     "ppf": "x", "isf": "x", "interval": "0.8 + s / 4", "moment": "2", "rvs": "", "stats": "", **dict.fromkeys(MOMENTS, "")}

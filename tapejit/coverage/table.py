@@ -15,7 +15,8 @@ from .writes import writes
 HEAD = """# What is covered
 
 Printed by `python -m tapejit.coverage --write`, which calls every function on traced arguments, compares the value with that of the
-original, compiles the tape and compares a replay at another point (the column replay), and differentiates it in both modes and twice.
+original, compiles the tape and compares a replay at another point (the column replay), differentiates it in both modes and twice, and
+compares tangents with finite differences of the original, and cotangents with tangents.
 
 | mark | meaning |
 | --- | --- |

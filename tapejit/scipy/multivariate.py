@@ -1,4 +1,5 @@
-"""Distributions of vectors and matrices: multivariate_normal, multivariate_t, dirichlet, multinomial, wishart, with SciPy's arguments and checks.
+"""Distributions of vectors and matrices, with SciPy's arguments and checks: multivariate_normal, multivariate_t, dirichlet, multinomial,
+wishart.
 
 Covariance and scale matrices enter through their Cholesky factors, so of a symmetric matrix one triangle is read, and one that is not
 positive definite raises LinAlgError. Read next: `distributions.py`, `stats.py`.
