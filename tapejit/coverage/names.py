@@ -170,7 +170,7 @@ polydiv f(p, x[:2])
         "pchip_interpolate": "f(k, x, s)", "splrep": "f(np.arange(5.0), np.concatenate([x, y[:2]]))[:2]",
         "splev": "f(3 + s, (np.arange(8.0), np.concatenate([x, p[:1]]), 3))"},
     "scipy.ndimage": {
-        "affine_transform": "f(m, m[:2, :2])", **dict.fromkeys(("convolve", "correlate"), "f(m, m)"),
+        "affine_transform": "f(m, m[:2, :2] / 4, 0.3)", **dict.fromkeys(("convolve", "correlate"), "f(m, m)"),
         **dict.fromkeys(("convolve1d", "correlate1d"), "f(m, x)"), "map_coordinates": "f(m, np.stack([x, y]))", "rotate": "f(m, 30.0)",
         **dict.fromkeys("gaussian_filter gaussian_filter1d gaussian_gradient_magnitude gaussian_laplace".split(), "f(m, 1.0)"),
         "shift": "f(m, 0.5)", "zoom": "f(m, 2.0)", **dict.fromkeys(("uniform_filter", "uniform_filter1d"), "f(m, 3)")},
@@ -193,7 +193,13 @@ polydiv f(p, x[:2])
         "multivariate_normal.cdf": "f.cdf(x[:2], y[:2], m[:2, :2])", "multivariate_normal.logcdf": "f.logcdf(x[:2], y[:2], m[:2, :2])",
         "gaussian_kde": "f(x, weights=p)(y)", "median_abs_deviation": "f(p)",
         "multivariate_normal.rvs": "f.rvs(y, np.diag(p), random_state=1)", "moment": "f(x, 3)", "pmean": "f(x, 3)", "trim_mean": "f(x, 0.34)", "pearsonr": "f(x, y)[:2]"},
-    "scipy.signal": {"convolve": "f(x, y)", "correlate": "f(x, y)", "fftconvolve": "f(x, y)", "lfilter": "f(p, y, x)"}}
+    "scipy.signal": {"convolve": "f(x, y)", "correlate": "f(x, y)", "fftconvolve": "f(x, y)", "lfilter": "f(p, y, x)",
+                     **dict.fromkeys(("convolve2d", "correlate2d"), "f(m, m)"), "decimate": "f(np.tile(x, 12), 2)",
+                     "filtfilt": "f(p, y, np.tile(x, 6))", "lfilter_zi": "f(x, y)", "resample": "f(np.tile(x, 2), 4)",
+                     "resample_poly": "f(np.tile(x, 4), 2, 3)", "savgol_filter": "f(np.tile(x, 3), 5, 2)",
+                     "sosfilt": "f(np.concatenate([x, p[:1], y[:2] / 2])[None] / p[0], np.tile(x, 2))",
+                     "sosfilt_zi": "f(np.concatenate([x, p[:1], y[:2] / 2])[None] / p[0])",
+                     "sosfiltfilt": "f(np.concatenate([x, p[:1], y[:2] / 2])[None] / p[0], np.tile(x, 6))"}}
 
 # scipy.stats: a quantile and the shapes of each distribution that takes others than x and p, p ...
 QUANTILES = {"pareto": "p + p", "wishart": "m", **dict.fromkeys(("multivariate_normal", "multivariate_t"), "x"),

@@ -62,12 +62,11 @@ def correlate(in1, in2, mode="full", method="auto"):
 
 def _delayed(x, taps, first, length):
     """The sum of taps[k] * x[n - k], k from `first`, for n below `length`, along the first axis."""
-    dtype = np.result_type(x.dtype, taps.dtype)
-    total = np.zeros((length,) + x.shape[1:], dtype)
+    total = np.zeros((length,) + x.shape[1:])
     for k in range(first, taps.shape[0]):
         width = min(x.shape[0], length - k)
         if width > 0:
-            parts = [np.zeros((k,) + x.shape[1:], dtype), taps[k] * x[:width], np.zeros((length - k - width,) + x.shape[1:], dtype)]
+            parts = [np.zeros((k,) + x.shape[1:]), taps[k] * x[:width], np.zeros((length - k - width,) + x.shape[1:])]
             total = total + np.concatenate(parts)
     return total
 
@@ -84,10 +83,10 @@ def lfilter(b, a, x, axis=-1, zi=None):
     driven = _delayed(columns, b, 0, n + order)
     if zi is not None:
         state = np.broadcast_to(np.moveaxis(asarray(zi), static(axis), 0), (order,) + x.shape[1:])
-        driven = driven + np.concatenate([np.reshape(state, (order, -1)), np.zeros((n, columns.shape[1]), driven.dtype)])
+        driven = driven + np.concatenate([np.reshape(state, (order, -1)), np.zeros((n, columns.shape[1]))])
     y = driven[:n]
     if a.shape[0] > 1 and n:
-        y = linalg.solve_banded((a.shape[0] - 1, 0), a[:, None] * np.ones(n, a.dtype), y)
+        y = linalg.solve_banded((a.shape[0] - 1, 0), a[:, None] * np.ones(n), y)
     result = np.moveaxis(np.reshape(y, x.shape), 0, static(axis))
     if zi is None:
         return result
