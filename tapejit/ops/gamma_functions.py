@@ -75,7 +75,16 @@ def _riemann_slope(order):
         radius = np.minimum(0.2 * np.abs(s - 1), 0.6)
         return slope(np, scipy_special().zetac, s, radius, order)
 
-    return in_doubles(evaluate)
+    real = in_doubles(evaluate)
+
+    def real_or_complex(np, s):
+        if s.dtype.kind != "c":
+            return real(np, s)
+        with np.errstate(all="ignore"):
+            z = np.asarray(s, np.complex128)
+            return slope(np, scipy_special().zeta, z, np.minimum(0.2 * np.abs(z - 1), 0.6), order).astype(s.dtype)[()]
+
+    return real_or_complex
 
 
 riemann_zeta_2 = elementwise(None, lambda x, y: refused("zeta", "x to third order", THIRD), evaluate=_riemann_slope(2), domain="above_one",

@@ -40,7 +40,7 @@ def _last(a, axis):
 def _widths(y, x, axis, dx):
     """The steps between the samples, of the shape of y but for the last axis."""
     if x is None:
-        return np.ones(y.shape[-1] - 1) * dx
+        return np.ones(y.shape[-1] - 1, y.real.dtype if y.dtype.kind in "fc" else np.float64) * dx
     x = asarray(x)
     if x.ndim != 1 and x.ndim != y.ndim:
         raise ValueError("If given, shape of `x` must be the same as `y` or 1-D.")

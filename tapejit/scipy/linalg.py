@@ -168,13 +168,16 @@ def pinv(a, *, atol=None, rtol=None, return_rank=False, check_finite=True):
 @drop_in
 def det(a, overwrite_a=False, check_finite=True):
     (a,) = _checked((a,), check_finite)
-    return np.linalg.det(_square(a))
+    result = np.linalg.det(_square(a))
+    return result.astype(np.complex128 if result.dtype.kind == "c" else np.float64)  # SciPy's are doubles
 
 
 @drop_in
 def norm(a, ord=None, axis=None, keepdims=False, check_finite=True):
     (a,) = _checked((a,), check_finite)
-    return np.linalg.norm(a, ord, axis, keepdims)
+    result = np.linalg.norm(a, ord, axis, keepdims)
+    by_blas = axis is None and not keepdims and ord in ((None, 2) if a.ndim == 1 else (1, np.inf) if a.ndim == 2 else ())
+    return result.astype(np.float64) if by_blas else result  # as SciPy's
 
 
 @drop_in

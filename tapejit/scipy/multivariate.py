@@ -1,4 +1,5 @@
-"""Distributions of vectors and matrices: multivariate_normal, dirichlet, multinomial, wishart, with SciPy's arguments and checks.
+"""Distributions of vectors and matrices, with SciPy's arguments and checks: multivariate_normal, multivariate_t, dirichlet, multinomial,
+wishart.
 
 Covariance and scale matrices enter through their Cholesky factors, so of a symmetric matrix one triangle is read, and one that is not
 positive definite raises LinAlgError. Read next: `distributions.py`, `stats.py`.
@@ -6,23 +7,31 @@ positive definite raises LinAlgError. Read next: `distributions.py`, `stats.py`.
 
 import numpy as np
 
-from ..trace.lowerings.common import refuse
+from ..custom import stop_gradient
+from ..trace.lowerings.common import asarray, refuse, static
 from ..trace.tracer import Tracer
 from . import linalg, special
-from .distributions import Distribution, choose, double, exponential, fixed
+from .common import scipys
+from .distributions import Distribution, choose, double, exponential, first_tracer, fixed
+from .normal_orthants import normal_cdf
 
 LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Multivariate(Distribution):
-    """A distribution whose log-density is one function with SciPy's signature."""
+    """A distribution whose log-density is one function with SciPy's signature; `others` are further methods, by name."""
 
-    __slots__ = ("logarithm",)
+    __slots__ = ("logarithm", "others")
 
-    def __init__(self, name, logarithm, density="pdf"):
-        self.name, self.logarithm, self.methods = name, logarithm, frozenset((density, "log" + density))
+    def __init__(self, name, logarithm, density="pdf", **others):
+        self.name, self.logarithm, self.others = name, logarithm, others
+        self.methods = frozenset((density, "log" + density, *others))
 
     def evaluate(self, method, *args, **kwds):
+        if method in self.others:
+            if method == "rvs":
+                self.drawn(kwds.get("random_state"))
+            return self.others[method](*args, **kwds)[()]
         result = self.logarithm(*args, **kwds)
         return (result if method.startswith("log") else exponential(result))[()]
 
@@ -36,9 +45,10 @@ def _squeezed(x):
     return np.squeeze(x)
 
 
-def _normal(x, mean=None, cov=1, allow_singular=False):
+def _normal_parameters(mean, cov, allow_singular):
+    """(mean, cov) as a vector and a matrix."""
     if allow_singular:
-        refuse(x, "scipy.stats.multivariate_normal with allow_singular=True is not traced: give a positive definite cov")
+        refuse(first_tracer((mean, cov)), "scipy.stats.multivariate_normal with allow_singular=True is not traced: give a positive definite cov")
     cov = double(getattr(cov, "covariance", cov))
     mean = None if mean is None else double(mean)
     if mean is None:
@@ -53,20 +63,87 @@ def _normal(x, mean=None, cov=1, allow_singular=False):
         cov = np.diag(cov) if dim > 1 else np.reshape(cov, (1, 1))
     if cov.ndim != 2 or cov.shape != (dim, dim):
         raise ValueError(f"Array 'cov' must be square with the length of 'mean', {dim}, but cov.shape = {cov.shape}.")
+    return mean, cov
+
+
+def _normal_quantiles(x, dim):
     x = double(x)
     if x.ndim == 0:
-        x = np.reshape(x, (1,))
-    elif x.ndim == 1:
-        x = x[:, None] if dim == 1 else x[None, :]
+        return np.reshape(x, (1,))
+    if x.ndim == 1:
+        return x[:, None] if dim == 1 else x[None, :]
+    return x
+
+
+def _normal(x, mean=None, cov=1, allow_singular=False):
+    mean, cov = _normal_parameters(mean, cov, allow_singular)
+    dim = mean.shape[0]
     factor = linalg.cholesky(cov, lower=True)
-    deviation = x - mean
+    deviation = _normal_quantiles(x, dim) - mean
     rows = np.reshape(deviation, (-1, dim))
     white = linalg.solve_triangular(factor, rows.T, lower=True)
     distance = np.reshape(np.sum(np.square(white), axis=0), deviation.shape[:-1])
     return _squeezed(-0.5 * (dim * LOG_2PI + _log_det(factor) + distance))
 
 
+def _normal_cdf(x, mean=None, cov=1, allow_singular=False, maxpts=None, abseps=1e-5, releps=1e-5, *, lower_limit=None, rng=None):
+    """Of more than two variables, SciPy's integration runs with its own tolerances and a fixed seed."""
+    if lower_limit is not None:
+        refuse(first_tracer((x, mean, cov, lower_limit)), "scipy.stats.multivariate_normal.cdf with lower_limit is not traced: add and "
+               "subtract the values at the corners")
+    mean, cov = _normal_parameters(mean, cov, allow_singular)
+    deviation = _normal_quantiles(x, mean.shape[0]) - mean
+    rows = np.reshape(deviation, (-1, mean.shape[0]))
+    return _squeezed(np.reshape(normal_cdf(rows, cov), deviation.shape[:-1]))
+
+
+def _normal_logcdf(*args, **kwds):
+    return np.log(_normal_cdf(*args, **kwds))
+
+
+def _normal_entropy(mean=None, cov=1):
+    mean, cov = _normal_parameters(mean, cov, False)
+    return 0.5 * (mean.shape[0] * (LOG_2PI + 1) + _log_det(linalg.cholesky(cov, lower=True)))
+
+
+def _normal_rvs(mean=None, cov=1, size=1, random_state=None):
+    """What SciPy draws. By cov, the derivative is that of mean + L e with the Cholesky factor L and e as it is in this draw.
+
+    It is a derivative of the draw in distribution, for every cov; SciPy's own path, by eigenvectors, has none where eigenvalues are equal.
+    """
+    if hasattr(cov, "colorize"):
+        refuse(first_tracer((mean,)), "scipy.stats.multivariate_normal.rvs with a Covariance object is not traced: give its matrix")
+    mean, cov = _normal_parameters(mean, cov, False)
+    dim = mean.shape[0]
+    white = scipys("scipy.stats", "multivariate_normal").rvs(np.zeros(dim), np.eye(dim), static(size), random_state)
+    factor = linalg.cholesky(cov, lower=True)
+    _, values, vectors = np.linalg.svd(stop_gradient(cov))
+    white = np.reshape(white, (-1, dim))
+    drawn = white @ (np.sqrt(values)[:, None] * vectors)
+    white_now = linalg.solve_triangular(stop_gradient(factor), drawn.T, lower=True)
+    moved = drawn + ((factor - stop_gradient(factor)) @ white_now).T
+    shape = (static(size),) if np.ndim(static(size)) == 0 else tuple(static(size))
+    return _squeezed(np.reshape(mean + moved, shape + (dim,)))
+
+
+def _student(x, loc=None, shape=1, df=1, allow_singular=False):
+    loc, shape = _normal_parameters(loc, shape, allow_singular)
+    dim, df = loc.shape[0], double(df)
+    deviation = _normal_quantiles(x, dim) - loc
+    factor = linalg.cholesky(shape, lower=True)
+    white = linalg.solve_triangular(factor, np.reshape(deviation, (-1, dim)).T, lower=True)
+    distance = np.reshape(np.sum(np.square(white), axis=0), deviation.shape[:-1])
+    infinite = np.isinf(df)
+    n = choose(infinite, 1.0, df)
+    constant = _sc("gammaln")(0.5 * (n + dim)) - _sc("gammaln")(0.5 * n) - 0.5 * dim * np.log(np.pi * n) - 0.5 * _log_det(factor)
+    normal = -0.5 * (dim * LOG_2PI + _log_det(factor) + distance)
+    return _squeezed(choose(infinite, normal, constant - 0.5 * (n + dim) * np.log1p(distance / n)))
+
+
 def _dirichlet(x, alpha):
+    x, alpha = asarray(x), asarray(alpha)
+    total = np.sum(x, axis=0)  # in x's own dtype: in float32, numbers that add up to 1 are a little off in float64
+    dtype = np.result_type(x.dtype, alpha.dtype)
     x, alpha = double(x), double(alpha)
     if bool(np.min(alpha) <= 0):
         raise ValueError("All parameters must be greater than 0")
@@ -76,16 +153,18 @@ def _dirichlet(x, alpha):
         raise ValueError("Vector 'x' must have either the same number of entries as, or one entry fewer than, "
                          f"parameter vector 'a', but alpha.shape = {alpha.shape} and x.shape = {x.shape}.")
     if x.shape[0] != alpha.shape[0]:
+        total = 1.0
         x = np.concatenate([x, 1 - np.sum(x, axis=0, keepdims=True)])
     column = np.reshape(alpha, alpha.shape + (1,) * (x.ndim - 1))
     if bool(np.any((x < 0) | (x > 1))):
         raise ValueError("Each entry in 'x' must be greater than or equal to zero and smaller or equal one.")
     if bool(np.any((x == 0) & (column < 1))):
         raise ValueError("Each entry in 'x' must be greater than zero if its alpha is less than one.")
-    if bool(np.any(np.abs(np.sum(x, axis=0) - 1.0) > 10e-10)):
+    if bool(np.any(np.abs(total - 1.0) > 10e-10)):
         raise ValueError("The input vector 'x' must lie within the normal simplex.")
     log_beta = np.sum(_sc("gammaln")(alpha)) - _sc("gammaln")(np.sum(alpha))
-    return _squeezed(np.sum(_sc("xlogy")(column - 1, x), axis=0) - log_beta)
+    result = _squeezed(np.sum(_sc("xlogy")(column - 1, x), axis=0) - log_beta)
+    return result.astype(np.float32) if dtype == np.float32 else result  # as SciPy's, of this distribution alone
 
 
 def _multinomial(x, n, p):
@@ -137,7 +216,9 @@ def _sc(name):
     return getattr(special, name)
 
 
-multivariate_normal = Multivariate("multivariate_normal", _normal)
+multivariate_normal = Multivariate(
+    "multivariate_normal", _normal, cdf=_normal_cdf, logcdf=_normal_logcdf, entropy=_normal_entropy, rvs=_normal_rvs)
+multivariate_t = Multivariate("multivariate_t", _student)
 dirichlet = Multivariate("dirichlet", _dirichlet)
 multinomial = Multivariate("multinomial", _multinomial, "pmf")
 wishart = Multivariate("wishart", _wishart)

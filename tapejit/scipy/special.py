@@ -21,12 +21,19 @@ def _floating(x):
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
-def _joined(*operands):
-    """Operands as floating arrays of one dtype: the narrowest in which SciPy's functions compute with them."""
+def _joined(name, *operands):
+    """Operands as floating arrays of one dtype: the narrowest in which SciPy's function `name` computes with them."""
     operands = [asarray(x) for x in operands]
+    if any(x.dtype.kind == "c" for x in operands):
+        refuse(operands[0], f"scipy.special.{name} of complex numbers is not traced in this form: call it on real numbers")
     dtype = np.result_type(*[concrete(x) if np.ndim(x) else x.dtype for x in operands])
     dtype = np.dtype(np.float32) if dtype in (np.float16, np.float32) else np.dtype(np.float64)
     return [x if x.dtype == dtype else x.astype(dtype) for x in operands]
+
+
+def _real_or_complex(name, x):
+    x = asarray(x)
+    return x if x.dtype.kind == "c" else _joined(name, x)[0]
 
 
 def _shift(x, axis):
@@ -96,7 +103,7 @@ def multigammaln(a, d):
 def comb(N, k, *, exact=False, repetition=False):
     if exact:
         refuse(N if type(N) is not int else k, "comb(exact=True) of a traced value has no derivative: use exact=False")
-    N, k = _joined(N, k)
+    N, k = _joined("comb", N, k)
     if repetition:
         return np.where((k == 0) & (N >= 0), 1, OPS["binom"](N + k - 1, k))[()]
     inside = (k <= N) & (N >= 0) & (k >= 0)
@@ -107,7 +114,7 @@ def comb(N, k, *, exact=False, repetition=False):
 def perm(N, k, exact=False):
     if exact:
         refuse(N if type(N) is not int else k, "perm(exact=True) of a traced value has no derivative: use exact=False")
-    N, k = _joined(N, k)
+    N, k = _joined("perm", N, k)
     inside = (k <= N) & (N >= 0) & (k >= 0)
     return np.where(inside, OPS["poch"](np.where(inside, N - k + 1, 1), np.where(inside, k, 0)), 0)[()]
 
@@ -118,14 +125,14 @@ def factorial(n, exact=False, extend="zero"):
         refuse(n, f"factorial(exact={exact}, extend={extend!r}) of a traced value is not supported: use scipy.special.gamma(n + 1)")
     if asarray(n).dtype.kind not in "iuf":
         raise ValueError(f"Unsupported data type for factorial: {asarray(n).dtype}")
-    (n,) = _joined(n) if np.ndim(n) == 0 else [asarray(n).astype(np.float64)]  # SciPy's arrays are always doubles
+    (n,) = _joined("factorial", n) if np.ndim(n) == 0 else [asarray(n).astype(np.float64)]  # SciPy's arrays are always doubles
     inside = n >= 0
     return np.where(inside, OPS["gamma_function"](np.where(inside, n, 0) + 1), np.where(np.isnan(n), n, 0))[()]
 
 
 @drop_in
 def polygamma(n, x):
-    n, x = _joined(n, x)
+    n, x = _joined("polygamma", n, x)
     return OPS["polygamma"](n, x)
 
 
@@ -134,25 +141,24 @@ def zeta(x, q=None, out=None):
     if out is not None:
         refuse(x, "zeta(out=...) is not traced: assign the result instead")
     if q is None:
-        (x,) = _joined(x)
-        return OPS["riemann_zeta"](x)
-    x, q = _joined(x, q)
+        return OPS["riemann_zeta"](_real_or_complex("zeta", x))
+    x, q = _joined("zeta", x, q)
     return OPS["hurwitz_zeta"](x, q)
 
 
-def _pair(x, out, first, second):
-    """The two results of a ufunc: each is a row."""
+def _pair(name, x, out, first, second):
+    """The two results of the ufunc `name`: each is a row."""
     if out is not None:
         refuse(x, "the argument out of a function with two results is not traced: assign the results instead")
-    (x,) = _joined(x)
+    x = _real_or_complex(name, x)
     return OPS[first](x), OPS[second](x)
 
 
 @drop_in
 def sici(x, out=None):
-    return _pair(x, out, "sine_integral", "cosine_integral")
+    return _pair("sici", x, out, "sine_integral", "cosine_integral")
 
 
 @drop_in
 def fresnel(z, out=None):
-    return _pair(z, out, "fresnel_s", "fresnel_c")
+    return _pair("fresnel", z, out, "fresnel_s", "fresnel_c")

@@ -1,7 +1,5 @@
 """Special functions, called as scipy.special's own on traced arrays: values and their first two derivatives against mpmath at 50 digits."""
 
-from pathlib import Path
-
 import mpmath
 import numpy as np
 import pytest
@@ -9,8 +7,8 @@ import scipy.special
 
 import tapejit as tj
 from laws.special_cases import CASES, N
+from tapejit.coverage.table import SPECIAL_ERRORS as TABLE
 
-TABLE = Path(__file__).with_name("special_errors.txt")
 SAMPLES = 6
 WORST = {}  # name -> the worst relative errors of the value, the first and the second derivatives
 

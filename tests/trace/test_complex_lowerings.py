@@ -19,7 +19,6 @@ from .test_lowerings import Retargeted, assert_same, evaluated, known_to_numpy, 
 
 FAMILIES = ("REDUCTION", "ORDER", "PRODUCT", "SELECTION", "BEYOND", "FLAT", "ELEMENT", "WRITE")  # the others move elements of any dtype
 CASES = [case for family in FAMILIES for case in listed(getattr(lowering_cases, f"{family}_CASES")) if known_to_numpy(case)]
-NOT_TRACED = ("np.nanmedian",)  # of complex arrays
 
 
 def chosen(case, seed=0):
@@ -46,7 +45,7 @@ def derivative_holds(case):
         tj.check_grads(floating, values, order=1)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith(NOT_TRACED)])
+@pytest.mark.parametrize("case", CASES)
 def test_complex_arguments(case, effort):
     """The value everywhere; the derivative of every second case, of all with --thorough."""
     values, other = chosen(case), chosen(case, seed=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy
 import scipy.special
+import scipy.stats
 import scipy.special as special
 from scipy.special import erf, logsumexp
 
@@ -174,3 +175,21 @@ def test_arguments_that_are_not_differentiated_cost_nothing():
     before = len(builder.tape)
     reverse(builder, {before - 1: builder.number(1.0, "f64")}, [2])
     assert {row.name for k, row, *_ in builder.tape.records() if k >= before} & {"betainc_a", "beta_density"} == {"beta_density"}
+
+
+@pytest.mark.parametrize("f", [
+    lambda z: special.zeta(z), lambda z: special.sici(z)[0] * special.sici(z)[1], lambda z: special.fresnel(z)[0] * special.fresnel(z)[1]])
+def test_complex_arguments_keep_their_imaginary_parts(f):
+    z, h = np.array([1.3 + 0.4j, 2.1 - 0.3j]), 1e-6
+    for direction in (1, 1j):
+        value, tangent = tj.jvp(f, (z,), (np.full(2, direction, complex),))
+        np.testing.assert_array_equal(value, f(z))
+        np.testing.assert_allclose(tangent, (f(z + h * direction) - f(z - h * direction)) / (2 * h), rtol=1e-7)
+    tj.check_grads(lambda z: np.sum(np.abs(f(z)) ** 2), (z,), order=2)
+
+
+def test_complex_arguments_are_refused_where_scipy_has_no_such_function():
+    with pytest.raises(tj.UnsupportedError, match="scipy.special.zeta of complex numbers"):
+        tj.jit(lambda z: special.zeta(z, 2.0))(np.array([2.0 + 1j]))
+    with pytest.raises(tj.UnsupportedError, match="traced for real numbers only"):
+        tj.jit(lambda z: scipy.stats.norm.logpdf(z))(np.array([2.0 + 1j]))

@@ -1,28 +1,14 @@
-"""Each line of write_cases.txt: value, type and gradient are NumPy's in both modes, fresh and replayed; and what is refused, and how."""
-
-import copy
-import functools
-import itertools
-import operator
-import pathlib
+"""Each line of tapejit/coverage/write_cases.txt: value, type and gradient are NumPy's in both modes, fresh and replayed; and what is refused, and how."""
 
 import numpy as np
 import pytest
 
 import tapejit as tj
+from tapejit.coverage.writes import cases
+from tapejit.coverage.writes import function_of as compiled
 
-CASES = [line for line in (pathlib.Path(__file__).parent / "write_cases.txt").read_text().splitlines() if line and line[0] != "#"]
-NAMES = {"np": np, "operator": operator, "functools": functools, "itertools": itertools, "copy": copy,
-         "windows": np.lib.stride_tricks.sliding_window_view}
 X = np.arange(12.0).reshape(3, 4) / 7 + np.array([0.3137, -1.0863, 0.2637, 0.9137])
 OTHER = np.cos(np.arange(12.0) * 1.7).reshape(3, 4) * 1.3
-
-
-def compiled(case):
-    body = "\n".join("    " + part.removeprefix(" ") for part in case.split(" ;;"))
-    names = dict(NAMES)
-    exec(compile(f"def f(x):\n{body}\n", "case.py", "exec"), names)
-    return names["f"]
 
 
 def several(result):
@@ -46,7 +32,7 @@ def differences(g, x, h=1e-6):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases())
 def test_a_case(case):
     f = compiled(case)
     g = weighted(f)

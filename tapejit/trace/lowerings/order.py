@@ -223,15 +223,21 @@ def _nan_quantile(function, scale):
     return lowered
 
 
-nanquantile = lowering(np.nanquantile)(_nan_quantile(np.nanquantile, 1))
+lowering(np.nanquantile)(_nan_quantile(np.nanquantile, 1))
 lowering(np.nanpercentile)(_nan_quantile(np.nanpercentile, 100))
 
 
 @lowering(np.nanmedian)
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    if asarray(a).dtype.kind == "c":
-        refuse(a, "np.nanmedian of a traced complex array is not traced: use np.median of the elements that are numbers")
-    return deliver(nanquantile(a, 0.5, axis, None, overwrite_input, keepdims=keepdims), out, "unsafe")
+    """The mean of the one or two numbers in the middle: NaN, also with a NaN part, is sorted to the end."""
+    ordered, shape = _sorted_last(asarray(a), axis, keepdims)
+    dtype = mean_(np.zeros(1, ordered.dtype), axis=0).dtype
+    if not ordered.shape[-1]:
+        return deliver(np.full(shape, np.nan, dtype)[()], out, "unsafe")
+    numbers = np.sum(~np.isnan(ordered), axis=-1, keepdims=True)
+    middle = np.maximum(np.concatenate([(numbers - 1) // 2, numbers // 2], axis=-1), 0)
+    y = mean_(np.take_along_axis(ordered, middle, -1), axis=-1)
+    return deliver(np.where(numbers[..., 0] == 0, dtype.type(np.nan), y).reshape(shape)[()], out, "unsafe")
 
 
 # --- sets and places -------------------------------------------------------------------------------------------------
