@@ -18,11 +18,11 @@ def _scipy_sparse():
     return scipy.sparse
 
 
-def matrix_of(data, first, second, format, shape):
+def matrix_of(data, first, second, format, size):
     """SciPy's sparse array with these stored values."""
     if format == "coo":
-        return _scipy_sparse().coo_array((data, (first, second)), shape)
-    return getattr(_scipy_sparse(), f"{format}_array")((data, first, second), shape)
+        return _scipy_sparse().coo_array((data, (first, second)), size)
+    return getattr(_scipy_sparse(), f"{format}_array")((data, first, second), size)
 
 
 def places_of(np, first, second, format):
@@ -33,40 +33,41 @@ def places_of(np, first, second, format):
     return (major, first) if format == "csr" else (first, major)
 
 
-def flipped(first, second, format, shape):
+def flipped(first, second, format, size):
     """What follows the values of the transposed matrix: its index arrays, and its parameters as a dict."""
     if format == "coo":
         first, second = second, first
-    return (first, second), {"format": TRANSPOSED[format], "shape": (shape[1], shape[0])}
+    return (first, second), {"format": TRANSPOSED[format], "size": (size[1], size[0])}
 
 
-def _product_transpose(ct, data, first, second, x, format, shape):
-    places, params = flipped(first, second, format, shape)
-    return (OPS["sparse_sampled"](first, second, ct, x, format=format, shape=shape), None, None,
+def _product_transpose(ct, data, first, second, x, format, size):
+    places, params = flipped(first, second, format, size)
+    return (OPS["sparse_sampled"](first, second, ct, x, format=format, size=size), None, None,
             OPS["sparse_product"](data, *places, ct, **params))
 
 
 sparse_product = linear(
-    lambda np, data, first, second, x, format, shape: matrix_of(data, first, second, format, shape) @ x, _product_transpose,
-    kind="multilinear", params=("format", "shape"), arity=4, dtypes=NUMBERS,
-    result=lambda types, format, shape: Type(types[3].dtype, shape[:1] + types[3].shape[1:]),
+    lambda np, data, first, second, x, format, size: matrix_of(data, first, second, format, size) @ x, _product_transpose,
+    kind="multilinear", params=("format", "size"), arity=4, dtypes=NUMBERS, domain=("real", "any", "any", "real"),
+    result=lambda types, format, size: Type(types[3].dtype, size[:1] + types[3].shape[1:]),
     doc="The product of a sparse matrix and a vector or matrix.")
 
 
-def _sampled(np, first, second, u, v, format, shape):
+def _sampled(np, first, second, u, v, format, size):
     rows, columns = places_of(np, first, second, format)
     return u[rows] * v[columns] if u.ndim == 1 else np.einsum("ij,ij->i", u[rows], v[columns])
 
 
-def _sampled_transpose(ct, first, second, u, v, format, shape):
-    places, params = flipped(first, second, format, shape)
-    return (None, None, OPS["sparse_product"](ct, first, second, v, format=format, shape=shape),
+def _sampled_transpose(ct, first, second, u, v, format, size):
+    places, params = flipped(first, second, format, size)
+    return (None, None, OPS["sparse_product"](ct, first, second, v, format=format, size=size),
             OPS["sparse_product"](ct, *places, u, **params))
 
 
 sparse_sampled = linear(
-    _sampled, _sampled_transpose, kind="multilinear", params=("format", "shape"), arity=4, dtypes=NUMBERS,
-    result=lambda types, format, shape: Type(types[2].dtype, types[0].shape),
+    _sampled, _sampled_transpose, kind="multilinear", params=("format", "size"), arity=4, dtypes=NUMBERS,
+    domain=("any", "any", "real", "real"),
+    result=lambda types, format, size: Type(types[2].dtype, types[0].shape),
     doc="The elements of u v^T (u and v vectors, or matrices) at the places where a sparse matrix has stored values.")
 
 
@@ -78,9 +79,9 @@ def _part(x, n):
     return x if x.shape[0] == n else OPS["index"](x, idx=((0, n, 1),))
 
 
-def _again(solver, format, shape, data, places, b):
+def _again(solver, format, size, data, places, b):
     """The solution of another system with the same matrix or, by its own parameters, the transposed one."""
-    return _part(OPS["sparse_solve"](data, *places, b, solver=solver, format=format, shape=shape), shape[0])
+    return _part(OPS["sparse_solve"](data, *places, b, solver=solver, format=format, size=size), size[0])
 
 
 def _packed(x, like):
@@ -90,31 +91,32 @@ def _packed(x, like):
     return OPS["concatenate"](x, zeros(like, (1,)), axis=0)
 
 
-def _solve_jvp(dots, operands, y, solver, format, shape):
+def _solve_jvp(dots, operands, y, solver, format, size):
     data, first, second, *_ = operands
     change = dots[3]
     if dots[0] is not None:
-        moved = OPS["sparse_product"](dots[0], first, second, _part(y, shape[0]), format=format, shape=shape)
+        moved = OPS["sparse_product"](dots[0], first, second, _part(y, size[0]), format=format, size=size)
         change = -moved if change is None else change - moved
     if change is None:
         return None
-    return _packed(_again(solver.again(), format, shape, data, (first, second), change), y)
+    return _packed(_again(solver.again(), format, size, data, (first, second), change), y)
 
 
-def _solve_vjp(ct, operands, y, solver, format, shape):
+def _solve_vjp(ct, operands, y, solver, format, size):
     data, first, second, *rest = operands
-    places, params = flipped(first, second, format, shape)
-    bar = _again(solver.again(True), params["format"], params["shape"], data, places, _part(ct, shape[0]))
-    sampled = OPS["sparse_sampled"](first, second, bar, _part(y, shape[0]), format=format, shape=shape)
+    places, params = flipped(first, second, format, size)
+    bar = _again(solver.again(True), params["format"], params["size"], data, places, _part(ct, size[0]))
+    sampled = OPS["sparse_sampled"](first, second, bar, _part(y, size[0]), format=format, size=size)
     return (-sampled, None, None, bar) + (None,) * (len(rest) - 1)
 
 
-def _solve_type(types, solver, format, shape):
+def _solve_type(types, solver, format, size):
     dtype, found = types[3]
-    return Type(dtype, found if solver.direct else (shape[0] + 1,))
+    return Type(dtype, found if solver.direct else (size[0] + 1,))
 
 
 sparse_solve = rule(
-    lambda np, data, first, second, b, *start, solver, format, shape: solver(matrix_of(data, first, second, format, shape), b, *start),
-    params=("solver", "format", "shape"), arity=None, jvp=_solve_jvp, vjp=_solve_vjp, result=_solve_type, dtypes=NUMBERS,
+    lambda np, data, first, second, b, *start, solver, format, size: solver(matrix_of(data, first, second, format, size), b, *start),
+    params=("solver", "format", "size"), arity=None, jvp=_solve_jvp, vjp=_solve_vjp, result=_solve_type, dtypes=NUMBERS,
+    domain=("real", "any", "any", "real", "real"),
     doc="x with a x = b for a sparse matrix a, found by `solver`: spsolve, or an iterative one, which may take a start and appends `info`.")

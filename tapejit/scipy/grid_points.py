@@ -17,8 +17,9 @@ from .sparse_solvers import Solver
 
 DENSE = 64  # so long is an axis that is filtered by a matrix; SciPy's filter is the exact inverse only on longer ones
 PADDING = 12  # elements by which SciPy continues the input before it filters, in the modes without an exact filter
+FAR = 8.0  # more than the longest spline reaches
 FILTERED_AS = {"constant": "mirror", "wrap": "mirror", "grid-constant": "mirror", "nearest": "reflect", "grid-mirror": "reflect"}
-AT_TAPS = {"constant": "mirror", "wrap": "mirror", "nearest": "reflect", "grid-mirror": "reflect"}  # mode -> where taps beyond the ends lie
+AT_TAPS = {"constant": "mirror", "wrap": "mirror", "grid-mirror": "reflect"}  # mode -> where taps beyond the ends lie
 
 
 def cardinal(u, degree):
@@ -49,7 +50,7 @@ def spline_filtered(x, order, axes, mode):
             continue
         columns = continued(np, n, reach, reach, mode)[np.arange(n)[:, None] + np.arange(len(taps))].reshape(-1)
         rows, data = np.repeat(np.arange(n), len(taps)), np.tile(taps, n).astype(x.dtype)
-        found = OPS["sparse_solve"](data, rows, columns, flat, solver=Solver("splu"), format="coo", shape=(n, n))
+        found = OPS["sparse_solve"](data, rows, columns, flat, solver=Solver("splu"), format="coo", size=(n, n))
         x = np.moveaxis(found.reshape(moved.shape), 0, axis)
     return x
 
@@ -58,11 +59,11 @@ def _mapped(c, n, mode):
     """The coordinate inside of the array that stands for each coordinate, and its derivative; -1 for the outside."""
     slope = np.ones_like(c)
     below, above = c < 0, c > n - 1
-    if mode == "grid-constant":
-        return np.stack([c, slope])
-    if mode in ("constant", "nearest") or n < 2:
-        ends = (-1.0, -1.0) if mode == "constant" else (0.0, n - 1.0)
-        return np.stack([np.where(below, ends[0], np.where(above, ends[1], c)), np.where(below | above, 0.0, slope)])
+    if mode in ("grid-constant", "nearest"):  # the taps are mapped; far outside they are all the same
+        near = np.clip(c, -FAR, n + FAR)
+        return np.stack([near, near == c])
+    if mode == "constant" or n < 2:
+        return np.stack([np.where(below | above, -1.0 if mode == "constant" else 0.0, c), np.where(below | above, 0.0, slope)])
     period = {"mirror": 2 * n - 2, "reflect": 2 * n, "wrap": n - 1, "grid-wrap": n}[mode]
     down, up = c + period * np.trunc(-c / period), c - period * np.trunc(c / period)
     if mode == "mirror":

@@ -9,10 +9,11 @@ Read next: `ops/filters.py`, `grid_points.py`.
 import numpy as np
 
 from ..ops import OPS
-from ..trace.lowerings.common import asarray, axes_of, cast, deliver, refuse, static
+from ..trace.lowerings.common import asarray, axes_of, cast, deliver, host, refuse, static
 from ..trace.tracer import Tracer
 from . import names_of
 from .common import drop_in, scipys
+from .distributions import fixed
 from .grid_points import sampled, spline_filtered
 
 __all__ = ["affine_transform", "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d",
@@ -99,16 +100,17 @@ def _of_all_axes(input, weights, output, mode, cval, origin, axes, convolution):
     weights = asarray(weights)
     if weights.ndim != len(axes):
         raise RuntimeError(f"weights.ndim ({weights.ndim}) must match len(axes) ({len(axes)})")
-    origins = _each(static(origin), len(axes))
+    shape, origins = [1] * x.ndim, [0] * x.ndim
+    for axis, size in zip(sorted(axes), weights.shape):  # SciPy takes the weights' axes in order, and the origins by `axes`
+        shape[axis] = size
+    for axis, own in zip(axes, _each(static(origin), len(axes))):
+        origins[axis] = own
+    weights = weights.reshape(shape)
     if convolution:
         weights, origins = _reversed(weights, origins)
     elif weights.dtype.kind == "c":
         weights = np.conj(weights)
-    shape, every = [1] * x.ndim, [0] * x.ndim
-    order = sorted(range(len(axes)), key=axes.__getitem__)
-    for k in order:
-        shape[axes[k]], every[axes[k]] = weights.shape[k], origins[k]
-    result = _filtered(x, np.transpose(weights, order).reshape(shape), mode, cval, every)
+    result = _filtered(x, weights, mode, cval, origins)
     return _delivered(result, result.dtype if result.dtype.kind == "c" else dtype, output)
 
 
@@ -304,7 +306,7 @@ def _grid(shape):
 @drop_in
 def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilter=True):
     shape = np.shape(input)
-    shift = shift if np.ndim(shift) else [shift] * len(shape)
+    shift = _each(shift, len(shape))
     return _interpolated(input, [k - shift[j] for j, k in enumerate(_grid(shape))], output, order, mode, cval, prefilter)
 
 
@@ -336,7 +338,7 @@ def affine_transform(input, matrix, offset=0.0, output_shape=None, output=None, 
     if matrix.shape not in ((n,), (n, n)):
         raise RuntimeError("affine matrix has wrong number of rows")
     grid = _grid(shape)
-    offset = offset if np.ndim(offset) else [offset] * n
+    offset = _each(offset, n)
     if matrix.ndim == 1:
         coordinates = [matrix[j] * grid[j] + offset[j] for j in range(n)]
     else:
@@ -344,14 +346,21 @@ def affine_transform(input, matrix, offset=0.0, output_shape=None, output=None, 
     return _interpolated(input, coordinates, output, order, mode, cval, prefilter)
 
 
+def _of_degrees(angle, name, function):
+    """The function of an angle in degrees, exact at multiples of a right angle."""
+    found = function(angle * (np.pi / 180))
+    return found - fixed(found) + host(scipys("scipy.special", name), fixed(angle))
+
+
 @drop_in
 def rotate(input, angle, axes=(1, 0), reshape=True, output=None, order=3, mode="constant", cval=0.0, prefilter=True):
     first, second = sorted(axes_of(static(axes), np.ndim(input)))
     plane = np.array([np.shape(input)[first], np.shape(input)[second]])
-    c, s = np.cos(angle * (np.pi / 180)), np.sin(angle * (np.pi / 180))
+    c, s = _of_degrees(angle, "cosdg", np.cos), _of_degrees(angle, "sindg", np.sin)
     new = plane
     if reshape:
-        new = scipys(__name__, "rotate")(np.zeros(plane, bool), static(angle), order=0).shape
+        corners = np.array([0, 0, plane[0], plane[0]]), np.array([0, plane[1], 0, plane[1]])
+        new = [int(np.ptp(bounds) + 0.5) for bounds in (c * corners[0] + s * corners[1], c * corners[1] - s * corners[0])]
     i, j = (k - (n - 1) / 2 for k, n in zip(_grid(new), new))
     centre = (plane - 1) / 2
     x, dtype = _input(input)
