@@ -273,7 +273,7 @@ class Grid(Standing):
         if isinstance(xi, tuple):
             xi = np.stack(np.broadcast_arrays(*[double(x) for x in xi]), axis=-1)
         xi = double(xi)
-        xi = xi.reshape(-1, 1) if d == 1 and xi.ndim == 1 else xi
+        xi = xi.reshape(-1, d) if xi.ndim == 1 else xi
         if xi.shape[-1] != d:
             raise ValueError(f"The requested sample points xi have dimension {xi.shape[-1]} but this RegularGridInterpolator has dimension {d}")
         points = [xi[..., k].reshape(-1) for k in range(d)]
@@ -329,6 +329,8 @@ def _of_grid(found, get=getattr):
 
 
 def RegularGridInterpolator(points, values, method="linear", bounds_error=True, fill_value=np.nan, *, solver=None, solver_args=None):
+    if getattr(solver, "__module__", "").startswith("tapejit."):  # SciPy tells its solvers by identity
+        solver = scipys(solver.__module__, solver.__name__)
     found = _original("RegularGridInterpolator", points, values, method, bounds_error, fill_value, solver=solver, solver_args=solver_args)
     if current_trace() is None:
         return found
