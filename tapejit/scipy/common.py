@@ -16,9 +16,9 @@ def scipys(module, name):
     return getattr(importlib.import_module(module.removeprefix("tapejit.")), name)
 
 
-def drop_in(function):
+def drop_in(function, module=None):
     """`function` where an argument holds a traced value, else SciPy's function of the same name in the module of the same name."""
-    module, name = function.__module__, function.__name__
+    module, name = module or function.__module__, function.__name__
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -31,6 +31,9 @@ def drop_in(function):
         return scipys(module, name)(*args, **kwargs)
 
     return call
+
+
+of_signal = functools.partial(drop_in, module="scipy.signal")
 
 
 def seen(owner, name, path):
