@@ -129,6 +129,39 @@ def outside(spline, x, nu, ext):
     return np.where(beyond, 0.0, value) if ext == 1 else value
 
 
+class Surface(Standing):
+    """SciPy's BivariateSpline: c[i, j] is the coefficient of the i-th B-spline of x times the j-th of y. Beyond the knots it is constant."""
+
+    def __init__(self, kind, knots, c, degrees, known=None):
+        self.kind, self.knots, self.c, self.degrees, self.known = kind, knots, c, tuple(map(int, degrees)), known
+
+    def __call__(self, x, y, dx=0, dy=0, grid=True):
+        if self.known is not None and not any(map(holds_tracer, (x, y, self.c, *self.knots))):
+            return self.known(x, y, dx, dy, grid)
+        c, ways = self.c, []
+        for axis, (points, nu, t, k) in enumerate(zip((x, y), (dx, dy), self.knots, self.degrees)):
+            low, high = t[k], t[t.shape[0] - k - 1]
+            c = np.swapaxes(c, 0, axis)
+            for _ in range(nu):
+                t, c, k = differentiated(t, c, k)
+            c = np.swapaxes(c, 0, axis)
+            ways.append((np.clip(double(points), low, high), t, k))
+        if grid:
+            for points, t, k in ways:  # the axis that is done goes to the end
+                c = np.swapaxes(Spline(self.kind, t, c, k)(points.reshape(-1)), 0, 1)
+            return c
+        points = [np.broadcast_to(part, np.broadcast_shapes(*[way[0].shape for way in ways])) for part, _, _ in ways]
+        (i, of_x), (j, of_y) = (basis(part.reshape(-1), t, k) for part, (_, t, k) in zip(points, ways))
+        total = 0.0
+        for a, u in enumerate(of_x):
+            for b, v in enumerate(of_y):
+                total = total + u * v * c[i + a, j + b]
+        return total.reshape(points[0].shape)
+
+    def ev(self, xi, yi, dx=0, dy=0):
+        return self(xi, yi, dx, dy, False)
+
+
 def knots_through(x, k):
     """SciPy's knots of the interpolating spline of degree k: not-a-knot, for an even k between the points."""
     if k < 2:

@@ -10,15 +10,15 @@ import numpy as np
 
 from ..trace.lowerings.common import asarray, concrete, holds_tracer, host, refuse, static
 from ..trace.recorder import current_trace
-from ..trace.tracer import Tracer
 from . import names_of
-from .bsplines import Fitpack, Spline, basis, outside, through
+from .bsplines import Fitpack, Spline, Surface, basis, outside, through
 from .common import read, scipys
 from .distributions import double, fixed
 from .piecewise import Piecewise, Standing, akima_slopes, hermite, intervals, moved, pchip_slopes, prepared, spline_slopes
 
 __all__ = ["Akima1DInterpolator", "BSpline", "CubicHermiteSpline", "CubicSpline", "InterpolatedUnivariateSpline", "PPoly", "PchipInterpolator",
-           "RegularGridInterpolator", "UnivariateSpline", "interp1d", "interpn", "make_interp_spline", "pchip_interpolate", "splev", "splrep"]
+           "RectBivariateSpline", "RegularGridInterpolator", "UnivariateSpline", "interp1d", "interpn", "make_interp_spline",
+           "pchip_interpolate", "splev", "splrep"]
 __getattr__, __dir__ = names_of(__name__)
 
 
@@ -40,7 +40,7 @@ def _traced(*values):
 
 
 def _of_piecewise(found, get=getattr):
-    return Piecewise(type(found), get(found, "c"), get(found, "x"), found.extrapolate, found.axis, found)
+    return Piecewise(type(found), get(found, "c"), get(found, "x"), get(found, "extrapolate"), get(found, "axis"), found)
 
 
 def _cubic(name, x, y, axis, slopes, **options):
@@ -50,7 +50,7 @@ def _cubic(name, x, y, axis, slopes, **options):
         return found
     if not _traced(x, y, *options.values()):
         return _of_piecewise(found)
-    x, dx, y = prepared(name, x, y, found.axis)
+    x, dx, y = prepared(x, y, found.axis)
     return Piecewise(type(found), hermite(x, dx, y, slopes(x, dx, y)), x, found.extrapolate, found.axis)
 
 
@@ -99,7 +99,7 @@ def pchip_interpolate(xi, yi, x, der=0, axis=0):
 
 
 def _of_bspline(found, get=getattr):
-    return Spline(type(found), get(found, "t"), get(found, "c"), found.k, found.extrapolate, found.axis, found)
+    return Spline(type(found), *[get(found, name) for name in ("t", "c", "k", "extrapolate", "axis")], found)
 
 
 def BSpline(t, c, k, extrapolate=True, axis=0):
@@ -120,13 +120,13 @@ def make_interp_spline(x, y, k=3, t=None, bc_type=None, axis=0, check_finite=Tru
     if bc_type is not None and bc_type not in ("not-a-knot", (None, None), ("not-a-knot", "not-a-knot")):
         refuse(None, f"scipy.interpolate.make_interp_spline of traced data with bc_type={bc_type!r} is not covered: use "
                      "scipy.interpolate.CubicSpline, which is the same curve for k=3")
-    x, _, y = prepared("make_interp_spline", x, y, found.axis)
+    x, _, y = prepared(x, y, found.axis)
     return through(type(found), x, y, k, t, found.axis)
 
 
 def _of_fitpack(found, get=getattr):
     t, c, k = get(found, "_eval_args")
-    return Fitpack(type(found), t, c[:t.shape[0] - k - 1], k, found.ext, 0, found)
+    return Fitpack(type(found), t, c[:t.shape[0] - k - 1], k, get(found, "ext"), 0, found)
 
 
 def _univariate(name, x, y, w, bbox, k, options):
@@ -137,7 +137,7 @@ def _univariate(name, x, y, w, bbox, k, options):
         return _of_fitpack(found)
     if options.get("s", 0) != 0 or any(end is not None for end in bbox):
         refuse(None, f"scipy.interpolate.{name} of traced data with smoothing or bbox is not covered: use s=0, or InterpolatedUnivariateSpline")
-    x, _, y = prepared(name, x, y, 0)
+    x, _, y = prepared(x, y, 0)
     made = through(type(found), x, y, k)
     return Fitpack(type(found), made.t, made.c, made.k, found.ext)
 
@@ -150,13 +150,33 @@ def InterpolatedUnivariateSpline(x, y, w=None, bbox=(None, None), k=3, ext=0, ch
     return _univariate("InterpolatedUnivariateSpline", x, y, w, list(bbox), k, {"ext": ext, "check_finite": check_finite})
 
 
+def _of_surface(found, get=getattr):
+    *knots, c = get(found, "tck")
+    degrees = found.degrees
+    return Surface(type(found), knots, c.reshape([t.shape[0] - k - 1 for t, k in zip(knots, degrees)]), degrees, found)
+
+
+def RectBivariateSpline(x, y, z, bbox=(None,) * 4, kx=3, ky=3, s=0, maxit=20):
+    found = _original("RectBivariateSpline", x, y, z, list(bbox), kx, ky, s)
+    if current_trace() is None:
+        return found
+    if not _traced(x, y, z):
+        return _of_surface(found)
+    if s != 0 or any(end is not None for end in bbox):
+        refuse(None, "scipy.interpolate.RectBivariateSpline of traced data with smoothing or bbox is not covered: use s=0")
+    x, _, z = prepared(x, z, 0)
+    along_x = through(None, x, z, kx)
+    along_y = through(None, double(y), np.swapaxes(along_x.c, 0, 1), ky)
+    return Surface(type(found), (along_x.t, along_y.t), np.swapaxes(along_y.c, 0, 1), (kx, ky))
+
+
 def splrep(x, y, w=None, xb=None, xe=None, k=3, task=0, s=None, t=None, full_output=0, per=0, quiet=1):
     if not _traced(x, y, w):
         return scipys(__name__, "splrep")(x, y, w, xb, xe, k, task, s, t, full_output, per, quiet)
     if s or w is not None and s is None or task or t is not None or per or full_output or xb is not None or xe is not None:
         refuse(None, "scipy.interpolate.splrep of traced data with smoothing, weights, knots, per or full_output is not covered: use s=0")
     _original("splrep", x, y, k=k)
-    x, _, y = prepared("splrep", x, y, 0)
+    x, _, y = prepared(x, y, 0)
     made = through(None, x, y, k)
     return made.t, np.concatenate([made.c, np.zeros(k + 1)]), k
 
@@ -181,9 +201,9 @@ SPLINE_KINDS = {"zero": 0, "slinear": 1, "quadratic": 2, "cubic": 3}
 class Interp1d(Standing):
     """SciPy's interp1d: `x` is sorted, `y` has the interpolation axis first; `degree` of the spline, or None."""
 
-    def __init__(self, found, way, x, y, fill_value, known=None, spline=None):
-        self.kind, self.way, self.x, self.data, self.axis = type(found), way, x, y, found.axis
-        self.bounds_error, self.extrapolate, self.fill, self.known, self.spline = found.bounds_error, found._extrapolate, fill_value, known, spline
+    def __init__(self, found, way, x, y, fill_value, known=None, spline=None, get=getattr):
+        self.kind, self.way, self.x, self.data, self.fill, self.known, self.spline = type(found), way, x, y, fill_value, known, spline
+        self.axis, self.bounds_error, self.extrapolate = (get(found, name) for name in ("axis", "bounds_error", "_extrapolate"))
         if way in ("previous", "next") and isinstance(fill_value, str):
             self.extrapolate = False
             self.fill = (np.nan, y[-1]) if way == "previous" else (y[0], np.nan)
@@ -232,7 +252,7 @@ def _of_interp1d(found, get=getattr):
     y = np.moveaxis(get(found, "y"), found.axis, 0)
     if spline is not None:
         spline.c, spline.known = spline.c.reshape((-1,) + y.shape[1:]), None
-    return Interp1d(found, found._kind, get(found, "x"), y, found.fill_value, found, spline)
+    return Interp1d(found, found._kind, get(found, "x"), y, get(found, "fill_value"), found, spline, get)
 
 
 def interp1d(x, y, kind="linear", axis=-1, copy=True, bounds_error=None, fill_value=np.nan, assume_sorted=False):
@@ -258,8 +278,8 @@ DEGREES = {"slinear": 1, "cubic": 3, "quintic": 5}
 class Grid(Standing):
     """SciPy's RegularGridInterpolator, on increasing grids."""
 
-    def __init__(self, found, grid, values, fill_value, known=None):
-        self.kind, self.method, self.bounds_error = type(found), found.method, found.bounds_error
+    def __init__(self, found, grid, values, fill_value, known=None, get=getattr):
+        self.kind, self.method, self.bounds_error = type(found), get(found, "method"), get(found, "bounds_error")
         self.grid, self.values, self.fill_value, self.known = grid, values, fill_value, known
 
     def __call__(self, xi, method=None, *, nu=None):
@@ -325,7 +345,7 @@ class Grid(Standing):
 
 def _of_grid(found, get=getattr):
     grid = get(found, "_grid")
-    return Grid(found, tuple(double(g) for g in grid), get(found, "_values"), found.fill_value, found)
+    return Grid(found, tuple(double(g) for g in grid), get(found, "_values"), get(found, "fill_value"), found, get)
 
 
 def RegularGridInterpolator(points, values, method="linear", bounds_error=True, fill_value=np.nan, *, solver=None, solver_args=None):
@@ -362,6 +382,7 @@ def instances(interpolate):
 
     classes = {"CubicSpline": _of_piecewise, "PchipInterpolator": _of_piecewise, "Akima1DInterpolator": _of_piecewise,
                "CubicHermiteSpline": _of_piecewise, "PPoly": _of_piecewise, "BSpline": _of_bspline, "UnivariateSpline": _of_fitpack,
-               "InterpolatedUnivariateSpline": _of_fitpack, "LSQUnivariateSpline": _of_fitpack, "interp1d": _of_interp1d,
+               "InterpolatedUnivariateSpline": _of_fitpack, "LSQUnivariateSpline": _of_fitpack, "RectBivariateSpline": _of_surface,
+               "SmoothBivariateSpline": _of_surface, "LSQBivariateSpline": _of_surface, "interp1d": _of_interp1d,
                "RegularGridInterpolator": _of_grid}
     return {getattr(interpolate, name): reading(make) for name, make in classes.items()}

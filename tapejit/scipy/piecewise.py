@@ -8,10 +8,8 @@ import functools
 
 import numpy as np
 
-from ..ops import OPS
-from ..trace.lowerings.common import asarray, cast, concrete, filled, holds_tracer, host, refuse
+from ..trace.lowerings.common import asarray, holds_tracer, host, refuse
 from ..trace.lowerings.matrices import emit, inexact
-from ..trace.tracer import Tracer
 from .common import seen
 from .distributions import double, fixed, first_tracer
 
@@ -141,8 +139,8 @@ class Piecewise(Standing):
 # --- cubic interpolants ----------------------------------------------------------------------------------------------
 
 
-def prepared(kind, x, y, axis, *others):
-    """(x, dx in the shape of the rest, y with the axis first ...) in one dtype. That x increases is a guard."""
+def prepared(x, y, axis):
+    """(x, its differences with the axes of y, y with the interpolation axis first). That x increases is a guard."""
     x, y = double(x), asarray(y)
     y = y if y.dtype.kind == "c" else double(y)
     if not bool(np.all(np.diff(x) > 0)):

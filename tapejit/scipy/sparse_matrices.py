@@ -15,7 +15,6 @@ from ..ops import OPS
 from ..ops.sparse import flipped, places_of
 from ..trace.lowerings.common import asarray, cast, concrete, filled, holds_tracer, host, refuse
 from ..trace.lowerings.matrices import inexact
-from ..trace.tracer import Tracer
 from .common import read, seen
 
 FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
@@ -81,7 +80,7 @@ class Sparse:
             refuse(self.data, "the product of two sparse matrices with traced values is not covered: write A @ (B @ x) in place of (A @ B) @ x")
         x = asarray(other)
         if x.ndim not in (1, 2):
-            raise ValueError("Scalar operands are not allowed, use '*' instead" if not x.ndim else f"expected a vector or a matrix, found {x.ndim} axes")
+            raise ValueError(f"expected a vector or a matrix, found {x.ndim} axes" if x.ndim else "Scalar operands are not allowed, use '*' instead")
         if x.shape[0] != self.shape[1]:
             raise ValueError(f"dimension mismatch: a matrix of shape {self.shape} and an operand of shape {x.shape}")
         data, x = inexact(self.data, x)
@@ -221,8 +220,8 @@ def _handing_over(name, base):
 @functools.cache
 def known_class(base):
     """The subclass of a class of SciPy that is traced."""
-    names = ("__matmul__ __rmatmul__ dot __mul__ __rmul__ multiply __truediv__ __add__ __radd__ __sub__ __rsub__ __getitem__ __neg__ __abs__ __pow__ transpose "
-             "reshape asformat tobsr tocoo tocsc tocsr todia todok tolil").split()
+    names = ("__matmul__ __rmatmul__ dot __mul__ __rmul__ multiply __truediv__ __add__ __radd__ __sub__ __rsub__ __getitem__ __neg__ "
+             "__abs__ __pow__ transpose reshape asformat tobsr tocoo tocsc tocsr todia todok tolil").split()
     members = {name: _handing_over(name, base) for name in names if hasattr(base, name)}
     for format in FORMATS:
         members[f"_{format}_container"] = property(lambda self, _class=class_of(format, base): known_class(_class))

@@ -82,10 +82,12 @@ for _name in CLASSES:
 
 def _wrapped(name):
     def make(*args, **kwargs):
-        if current_trace() is None or not _any_traced((*args, *kwargs.values())):
-            return known(scipys(__name__, name)(*args, **kwargs)) if current_trace() is not None else scipys(__name__, name)(*args, **kwargs)
-        refuse(_first_tracer((*args, *kwargs.values())), f"scipy.sparse.{name} of traced values is not covered: make the matrix of its parts, "
-               "scipy.sparse.coo_array((data, (row, col)))")
+        values = (*args, *kwargs.values())
+        if _any_traced(values):
+            refuse(_first_tracer(values), f"scipy.sparse.{name} of traced values is not covered: make the matrix of its parts, "
+                   "scipy.sparse.coo_array((data, (row, col)))")
+        found = scipys(__name__, name)(*args, **kwargs)
+        return found if current_trace() is None else known(found)
 
     make.__name__ = make.__qualname__ = name
     return make

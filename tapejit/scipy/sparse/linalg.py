@@ -4,18 +4,14 @@ The value is SciPy's. The derivative of x with A x = b solves another system, A 
 solver with the same options: those of an iterative solver are good to its tolerance. A start x0 has no derivative.
 """
 
-import numpy as np
-import scipy.sparse.linalg as _original
-
 from ...ops import OPS
-from ...trace.lowerings.common import asarray, concrete, host, refuse, static
+from ...trace.lowerings.common import asarray, refuse, static
 from ...trace.lowerings.matrices import inexact
 from ...trace.recorder import current_trace
-from ...trace.tracer import Tracer
 from .. import names_of
 from ..common import scipys
 from ..distributions import fixed
-from ..sparse_matrices import Sparse, is_traced, sparse
+from ..sparse_matrices import is_traced, sparse
 from ..sparse_solvers import Solver
 
 ITERATIVE = ("bicg", "bicgstab", "cg", "cgs", "gmres", "lgmres", "minres", "qmr", "tfqmr", "gcrotmk")
@@ -25,7 +21,7 @@ __getattr__, __dir__ = names_of(__name__)
 
 def _system(A, b, name):
     """(the matrix, the right-hand side), or SciPy's errors."""
-    if isinstance(A, scipys(__name__, "LinearOperator")) or not isinstance(A, np.ndarray | Sparse) and not hasattr(A, "shape"):
+    if isinstance(A, scipys(__name__, "LinearOperator")) or callable(A):
         refuse(b, f"scipy.sparse.linalg.{name} with a LinearOperator is not covered in traced code: pass the matrix, sparse or dense")
     A, b = sparse(A), asarray(b)
     if A.shape[0] != A.shape[1]:
