@@ -53,7 +53,7 @@ class Sparse:
         return f"<a traced {self.kind.__name__} of shape {self.shape}>"
 
     def __getattr__(self, name):
-        if name.startswith("_"):
+        if name.startswith("__"):
             raise AttributeError(f"a traced sparse matrix has no attribute {name!r}")
         own = {"csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "coo": ("row", "col")}[self.storage]
         if name in own and self.storage == self.format:

@@ -37,10 +37,11 @@ class Solver:
         return np.append(found.astype(b.dtype, copy=False).reshape(-1), b.dtype.type(info))
 
     def again(self, transposed=False):
-        """The solver of the systems of derivatives: the same one."""
+        """The solver of the systems of derivatives: the same one. An operator whose transpose nobody knows does not precondition it."""
         if self.preconditioner is None or not transposed or self.name in SYMMETRIC:
             return self
-        return Solver(self.name, self.options, self.preconditioner.T)
+        known = not isinstance(self.preconditioner, importlib.import_module("scipy.sparse.linalg").LinearOperator)
+        return Solver(self.name, self.options, self.preconditioner.T if known else None)
 
     def _key(self):
         return self.name, self.options, id(self.preconditioner)
@@ -53,3 +54,28 @@ class Solver:
 
     def __repr__(self):
         return f"scipy.sparse.linalg.{self.name}"
+
+
+class Factorised:
+    """The solver of systems with one matrix, whose factors SciPy's SuperLU object holds; the matrix that it is given is not read."""
+
+    __slots__ = ("factors", "transposed")
+    direct = True
+
+    def __init__(self, factors, transposed=False):
+        self.factors, self.transposed = factors, transposed
+
+    def __call__(self, matrix, b):
+        return self.factors.solve(b, "T" if self.transposed else "N")
+
+    def again(self, transposed=False):
+        return Factorised(self.factors, self.transposed != transposed)
+
+    def __eq__(self, other):
+        return type(other) is Factorised and self.factors is other.factors and self.transposed == other.transposed
+
+    def __hash__(self):
+        return hash((id(self.factors), self.transposed))
+
+    def __repr__(self):
+        return "scipy.sparse.linalg.SuperLU.solve"

@@ -38,11 +38,16 @@ ADVICE = {
     "scipy.signal.order_filter": _WINDOWS,
     "scipy.signal.wiener": "use scipy.ndimage.uniform_filter for the local mean and variance",
     "scipy.sparse.linalg.eigsh": "use np.linalg.eigh of A.toarray()",
-    "scipy.sparse.linalg.expm_multiply": "use scipy.linalg.expm(A.toarray()) @ b",
     "scipy.sparse.linalg.lsqr": "use scipy.sparse.linalg.spsolve of the normal equations",
     "scipy.sparse.linalg.lsmr": "use scipy.sparse.linalg.spsolve of the normal equations",
     "scipy.sparse.linalg.svds": "use np.linalg.svd of A.toarray()",
 }
+
+
+def advice_for_caller(name):
+    """What to do instead of a function that is named with the module in which its code stands; None where nothing is known."""
+    parts = (name or "").split(".")
+    return next((text for key, text in ADVICE.items() if key.split(".")[-1] == parts[-1] and key.split(".")[:-1] == parts[:key.count(".")]), None)
 
 
 def advice(name):

@@ -18,7 +18,7 @@ from ..errors import TracingError
 from ..ops import FLOATS, OPS, ROWS
 from ..tape.interpret import values_of
 from ..tape.tape import INPUT
-from .advice import ADVICE
+from .advice import advice_for_caller
 from .elementwise import apply_op
 from .library import is_library
 from .recorder import blame, is_flat, leaked
@@ -148,7 +148,7 @@ def to_array(x, dtype=None, copy=None):
     _refuse_lost_write(x)
     caller = _caller()
     by = caller or "numpy.asarray, or by C code that takes only arrays"
-    value = extracted(x, f"a conversion to a plain NumPy array (by {by})", ADVICE.get(caller))
+    value = extracted(x, f"a conversion to a plain NumPy array (by {by})", advice_for_caller(caller))
     return np.array(value, dtype=dtype)
 
 

@@ -14,6 +14,7 @@ import types
 
 import numpy as np
 
+from .contents import SUPER_LU
 from .equivalents import EQUIVALENTS, equivalent, stand_in
 from .tracer import lowering
 
@@ -28,7 +29,7 @@ def is_from_scipy(value):
     kind = type(value)
     if isinstance(value, types.ModuleType):
         return _in_scipy(value.__name__)
-    if _in_scipy(kind.__module__):
+    if _in_scipy(kind.__module__) or kind.__name__ == SUPER_LU:
         return True
     return isinstance(value, _FUNCTIONS) and _in_scipy(getattr(value, "__module__", None))
 

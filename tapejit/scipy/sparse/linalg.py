@@ -4,15 +4,17 @@ The value is SciPy's. The derivative of x with A x = b solves another system, A 
 solver with the same options: those of an iterative solver are good to its tolerance. A start x0 has no derivative.
 """
 
+import numpy as np
+
 from ...ops import OPS
-from ...trace.lowerings.common import asarray, refuse, static
+from ...trace.lowerings.common import asarray, cast, refuse, static
 from ...trace.lowerings.matrices import inexact
 from ...trace.recorder import current_trace
 from .. import names_of
 from ..common import scipys
 from ..distributions import fixed
 from ..sparse_matrices import is_traced, sparse
-from ..sparse_solvers import Solver
+from ..sparse_solvers import Factorised, Solver
 
 ITERATIVE = ("bicg", "bicgstab", "cg", "cgs", "gmres", "lgmres", "minres", "qmr", "tfqmr", "gcrotmk")
 __all__ = ["factorized", "splu", "spsolve", "spsolve_triangular", *ITERATIVE]
@@ -70,6 +72,33 @@ class Factors:
         A = self.matrix if trans == "N" else self.matrix.T
         A, b = _system(A.conj() if trans == "H" else A, rhs, "splu")
         return _solved(A, b, Solver("splu", self.options.items()))
+
+
+class Known:
+    """What stands for a SuperLU object of the user's, which never changes."""
+
+    def __init__(self, factors):
+        self.factors = factors
+
+    def __getattr__(self, name):
+        return getattr(self.factors, name)
+
+    def solve(self, rhs, trans="N"):
+        if not is_traced(rhs):
+            return self.factors.solve(rhs, trans)
+        dtype = self.factors.L.dtype
+        b, place, solver = asarray(rhs), np.zeros(1, np.int64), Factorised(self.factors, trans in ("T", "H"))
+        if b.ndim not in (1, 2) or b.shape[0] != self.factors.shape[0]:
+            raise ValueError(f"rhs is of incompatible size: expected {self.factors.shape[0]} rows, found shape {b.shape}")
+        if trans == "H" and dtype.kind == "c" or b.dtype.kind == "c" and dtype.kind != "c":
+            refuse(rhs, "scipy.sparse.linalg.SuperLU.solve of a complex right-hand side with real factors, or with trans='H', is not covered in "
+                        "traced code: solve for the real and the imaginary part, and use trans='T' with conjugates")
+        return OPS["sparse_solve"](np.ones(1, dtype), place, place, cast(b, dtype), solver=solver, format="coo", size=self.factors.shape)
+
+
+def instances(linalg):
+    """What stands for factorisations that were made outside of the traced code."""
+    return {linalg.SuperLU: Known}
 
 
 def splu(A, permc_spec=None, diag_pivot_thresh=None, relax=None, panel_size=None, options=None):
