@@ -11,6 +11,7 @@ from . import (
     error_functions,
     factors,
     fft,
+    filters,
     gamma_functions,
     hypergeometric,
     incomplete,
@@ -19,11 +20,12 @@ from . import (
     matrix_functions,
     rules,
     special,
+    sparse,
 )
 from .table import DTYPES, FLOATS, OPS, REAL_OF, ROWS, Expr, Op, Type, broadcast_shape, register
 
 MODULES = (special, comparisons, elementwise, linear, rules, custom, complexes, fft, linalg, factors, decompositions, matrix_functions,
-           error_functions, gamma_functions, incomplete, bessel, hypergeometric, distribution_functions)
+           error_functions, gamma_functions, incomplete, bessel, hypergeometric, distribution_functions, sparse, filters)
 for _module in MODULES:
     register(vars(_module))
 

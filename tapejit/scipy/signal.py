@@ -1,16 +1,30 @@
-"""scipy.signal for differentiated code: convolve, fftconvolve, correlate and lfilter.
-
-A recursive filter is the solution of a banded triangular system, whose derivative is known. All other names are SciPy's own.
-Read next: `linalg.py` (solve_banded).
-"""
+"""scipy.signal for differentiated code: convolutions here, filters in `filtering.py`, spectra in `spectra.py`. All other names are SciPy's own."""
 
 import numpy as np
 
 from ..trace.lowerings.common import asarray, axes_of, static
-from . import linalg, names_of
+from . import names_of
 from .common import drop_in
+from .filtering import (
+    decimate,
+    detrend,
+    filtfilt,
+    hilbert,
+    lfilter,
+    lfilter_zi,
+    resample,
+    resample_poly,
+    savgol_filter,
+    sosfilt,
+    sosfilt_zi,
+    sosfiltfilt,
+    upfirdn,
+)
+from .spectra import coherence, csd, istft, periodogram, spectrogram, stft, welch
 
-__all__ = ["convolve", "correlate", "fftconvolve", "lfilter"]
+__all__ = ["coherence", "convolve", "convolve2d", "correlate", "correlate2d", "csd", "decimate", "detrend", "fftconvolve", "filtfilt",
+           "hilbert", "istft", "lfilter", "lfilter_zi", "oaconvolve", "periodogram", "resample", "resample_poly", "savgol_filter", "sosfilt",
+           "sosfilt_zi", "sosfiltfilt", "spectrogram", "stft", "upfirdn", "welch"]
 __getattr__, __dir__ = names_of(__name__)
 
 
@@ -60,35 +74,32 @@ def correlate(in1, in2, mode="full", method="auto"):
     return _convolved(in1, np.conj(in2[(slice(None, None, -1),) * in2.ndim]), mode, None, direct=method != "fft")
 
 
-def _delayed(x, taps, first, length):
-    """The sum of taps[k] * x[n - k], k from `first`, for n below `length`, along the first axis."""
-    total = np.zeros((length,) + x.shape[1:])
-    for k in range(first, taps.shape[0]):
-        width = min(x.shape[0], length - k)
-        if width > 0:
-            parts = [np.zeros((k,) + x.shape[1:]), taps[k] * x[:width], np.zeros((length - k - width,) + x.shape[1:])]
-            total = total + np.concatenate(parts)
-    return total
+@drop_in
+def oaconvolve(in1, in2, mode="full", axes=None):
+    return _convolved(in1, in2, mode, static(axes))
+
+
+def _convolved_in_plane(in1, in2, mode, boundary, fillvalue, first):
+    """The convolution of matrices; mode "same" begins at first(n) of the full one, for n elements of in2 along an axis."""
+    a, b = asarray(in1), asarray(in2)
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError("convolve2d inputs must both be 2-D arrays")
+    if boundary not in ("fill", "pad", "wrap", "circular", "symm", "symmetric"):
+        raise ValueError("Acceptable boundary flags are 'fill', 'circular' (or 'wrap'), and 'symmetric' (or 'symm').")
+    way = {"w": "wrap", "c": "wrap", "s": "symmetric"}.get(boundary[0])
+    if mode not in ("full", "same") or way is None and type(fillvalue) in (int, float) and fillvalue == 0:
+        full = _convolved(a, b, "full" if mode == "same" else mode, None)
+    else:
+        widths = [(n - 1, n - 1) for n in b.shape]
+        full = _convolved(np.pad(a, widths, way) if way else np.pad(a, widths, constant_values=fillvalue), b, "valid", None)
+    return full if mode != "same" else full[tuple(slice(first(n), first(n) + m) for n, m in zip(b.shape, a.shape))]
 
 
 @drop_in
-def lfilter(b, a, x, axis=-1, zi=None):
-    a, b = np.atleast_1d(asarray(a)), np.atleast_1d(asarray(b))
-    if bool(a[0] == 0):
-        raise ValueError("The first coefficient of a must not be 0.")
-    b, a = b / a[0], a / a[0]
-    x = np.moveaxis(asarray(x), static(axis), 0)
-    n, order = x.shape[0], max(a.shape[0], b.shape[0]) - 1
-    columns = np.reshape(x, (n, -1))
-    driven = _delayed(columns, b, 0, n + order)
-    if zi is not None:
-        state = np.broadcast_to(np.moveaxis(asarray(zi), static(axis), 0), (order,) + x.shape[1:])
-        driven = driven + np.concatenate([np.reshape(state, (order, -1)), np.zeros((n, columns.shape[1]))])
-    y = driven[:n]
-    if a.shape[0] > 1 and n:
-        y = linalg.solve_banded((a.shape[0] - 1, 0), a[:, None] * np.ones(n), y)
-    result = np.moveaxis(np.reshape(y, x.shape), 0, static(axis))
-    if zi is None:
-        return result
-    rest = driven[n:] - _delayed(y, a, 1, n + order)[n:]
-    return result, np.moveaxis(np.reshape(rest, (order,) + x.shape[1:]), 0, static(axis))
+def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+    return _convolved_in_plane(in1, in2, mode, boundary, fillvalue, lambda n: (n - 1) // 2)
+
+
+@drop_in
+def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+    return _convolved_in_plane(in1, np.conj(asarray(in2)[::-1, ::-1]), mode, boundary, fillvalue, lambda n: n // 2)

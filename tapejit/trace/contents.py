@@ -33,9 +33,12 @@ FIXED = (
     typing.TypeVar, type(typing.List[int]))
 
 
+SUPER_LU = "SuperLU"  # SciPy's class of LU factors: its objects never change, and it does not say whose it is
+
+
 def is_fixed(value):
-    """Whether an object's own state plays no part: one of FIXED, or a ufunc that is not a Python function (np.frompyfunc)."""
-    return isinstance(value, FIXED) or (isinstance(value, np.ufunc) and any(set(loop) - set("O->") for loop in value.types))
+    """Whether an object's own state plays no part: one of FIXED, LU factors, or a ufunc that is not a Python function (np.frompyfunc)."""
+    return isinstance(value, FIXED) or type(value).__name__ == SUPER_LU or (isinstance(value, np.ufunc) and any(set(loop) - set("O->") for loop in value.types))
 
 
 def same_value(a, b):

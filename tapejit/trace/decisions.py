@@ -18,6 +18,7 @@ from ..errors import TracingError
 from ..ops import FLOATS, OPS, ROWS
 from ..tape.interpret import values_of
 from ..tape.tape import INPUT
+from .advice import advice_for_caller
 from .elementwise import apply_op
 from .library import is_library
 from .recorder import blame, is_flat, leaked
@@ -25,16 +26,17 @@ from .texts import noticed, text_of
 from .tracer import LOWERINGS, Tracer, members
 
 
-def extracted(x, what):
-    """The concrete value of x, guarded by content; TracingError where the derivative would be lost."""
+def extracted(x, what, instead=None):
+    """The concrete value of x, guarded by content; TracingError, with what to do `instead`, where the derivative would be lost."""
     trace = x._trace
     if not trace.active:
         raise leaked(x)
     if trace.carries_derivative(x.id):
         raise TracingError(
             f"{what} on a traced value at {trace.here()}: the result would lose the derivative. "
-            "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
-            "an array that shall hold it must be made inside the function: np.array(...) of it is a traced copy")
+            + (f"{instead[0].upper()}{instead[1:]}" if instead else
+               "Keep the value as it is, an array or NumPy scalar, and use NumPy's functions on it; "
+               "an array that shall hold it must be made inside the function: np.array(...) of it is a traced copy"))
     guard_content(trace, x)
     return x.value
 
@@ -145,7 +147,9 @@ def to_complex(x):
 def to_array(x, dtype=None, copy=None):
     """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
     _refuse_lost_write(x)
-    value = extracted(x, f"a conversion to a plain NumPy array (by {_caller() or 'numpy.asarray, or by C code that takes only arrays'})")
+    caller = _caller()
+    by = caller or "numpy.asarray, or by C code that takes only arrays"
+    value = extracted(x, f"a conversion to a plain NumPy array (by {by})", advice_for_caller(caller))
     return np.array(value, dtype=dtype)
 
 

@@ -215,7 +215,8 @@ def _operand_dtypes(op, operands, values, result):
     if len(values) == 1 or op.name == "complex":
         return [None] * len(values)
     if op.kind in ("linear", "multilinear"):
-        return [name_of(result)] * len(values)
+        own = [k for k, domain in enumerate(op.domain) if domain == "any"] if isinstance(op.domain, tuple) else ()
+        return [None if k in own else name_of(result) for k in range(len(values))]
     ufunc = getattr(np, op.numpy or op.name, None)
     if isinstance(ufunc, np.ufunc) and not all(type(v) in PYTHON for v in values):
         return loop_of(ufunc, values).names

@@ -1,7 +1,7 @@
 """What traced code sees in place of SciPy's Python functions, classes and distributions: the same names in `tapejit/scipy/`.
 
 Nothing is done until a SciPy object is met: then each module of `tapejit/scipy` whose SciPy namesake has been imported is imported, and
-the names in its `__all__` are bound, by SciPy's objects of these names (functions and instances as equivalents, ufuncs as lowerings). So
+the names in its `__all__` are bound, by SciPy's objects of these names (functions, classes and instances as equivalents, ufuncs as lowerings). So
 importing tapejit imports no SciPy, and a program without SciPy pays nothing. Objects that users make of SciPy's classes (a frozen
 distribution, a spline) are converted one by one, by the function `instances` of a module. Read next: `equivalents.py`, `retarget.py`.
 """
@@ -14,7 +14,8 @@ import types
 
 import numpy as np
 
-from .equivalents import EQUIVALENTS, equivalent
+from .contents import SUPER_LU
+from .equivalents import EQUIVALENTS, equivalent, stand_in
 from .tracer import lowering
 
 _FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
@@ -28,7 +29,7 @@ def is_from_scipy(value):
     kind = type(value)
     if isinstance(value, types.ModuleType):
         return _in_scipy(value.__name__)
-    if _in_scipy(kind.__module__):
+    if _in_scipy(kind.__module__) or kind.__name__ == SUPER_LU:
         return True
     return isinstance(value, _FUNCTIONS) and _in_scipy(getattr(value, "__module__", None))
 
@@ -69,6 +70,8 @@ def _bind_module(original, ours):
         found, new = getattr(original, name, None), getattr(ours, name)
         if isinstance(found, np.ufunc):
             lowering(found)(new)
+        elif isinstance(found, type):
+            stand_in(found, new)
         elif found is not None and found is not new:
             equivalent(found)(new)
     _conversions.update(ours.instances(original) if hasattr(ours, "instances") else {})

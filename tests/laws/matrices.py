@@ -6,6 +6,7 @@ Each maker takes a shape and gives a function (rng, operands so far) -> array, w
 import numpy as np
 
 from tapejit.ops import lapack
+from tapejit.scipy.sparse_solvers import Solver
 
 
 def _basis(rng, n):
@@ -73,6 +74,24 @@ _TRIANGLES = [((apart(3, 3), (3, 2)), {"lower": True, "trans": False, "unit": Fa
               ((apart(_BIG, _BIG), (_BIG, 2)), {"lower": False, "trans": True, "unit": False, "strict": True})]
 
 _LIMIT = np.array(1e-15)
+_AT = np.array([0, 2, 1, 0, 2]), np.array([0, 0, 1, 2, 2])  # rows, columns
+_CSR = np.array([0, 2, 1, 0, 2]), np.array([0, 2, 3, 5])  # columns, where rows begin
+
+
+def heavy_diagonal(rng, operands):
+    """Values at `_AT` of a matrix with a large diagonal."""
+    return np.where(_AT[0] == _AT[1], 4.0, 0.0) + rng.uniform(-1, 1, 5)
+
+
+_SPARSE = {"format": "coo", "size": (3, 3)}
+SPARSE_CASES = {
+    "sparse_product": [(((5,), *_AT, (3, 2)), _SPARSE), (((5,), *_CSR, (3,)), {"format": "csr", "size": (3, 3)}),
+                       (((5,), *_CSR, (3, 1)), {"format": "csc", "size": (4, 3)})],
+    "sparse_sampled": [((*_AT, (3, 2), (3, 2)), _SPARSE), ((*_CSR, (3,), (4,)), {"format": "csr", "size": (3, 4)})],
+    "sparse_solve": [((heavy_diagonal, *_AT, (3, 2)), {"solver": Solver("splu"), **_SPARSE}),
+                     ((heavy_diagonal, *_AT, (3,)), {"solver": Solver("spsolve"), **_SPARSE}),
+                     ((heavy_diagonal, *_AT, (3,)), {"solver": Solver("gmres", {"rtol": 1e-14}.items()), **_SPARSE})],
+}
 LINALG_CASES = {
     "tril": [(((3, 3),), {"k": 0}), (((2, 3, 4),), {"k": -1})],
     "triu": [(((3, 3),), {"k": 0}), (((2, 4, 3),), {"k": 1})],
@@ -106,4 +125,8 @@ LINALG_CASES = {
     "sylvester": [((positive(3, 3), positive(2, 2), (3, 2)), {}), ((positive(2, 2, 2), positive(2, 3, 3), (2, 2, 3)), {})],
     "solve_banded": [((bands(5, 1, 2), (5, 2)), {"below": 1, "above": 2}), ((bands(2, 3, 0), (2, 1)), {"below": 3, "above": 0})],
     "sqrtm": [((positive(3, 3),), {}), ((positive(2, 2, 2),), {})],
+    **SPARSE_CASES,
+    "filter_form": [(((4, 5), (3, 2)), {"gives": "result", "before": (1, 0), "mode": "reflect", "sizes": (3, 2)}),
+                    (((4, 5), (1, 3)), {"gives": "input", "before": (0, 2), "mode": "wrap", "sizes": (1, 3)}),
+                    (((6,), (6,)), {"gives": "weights", "before": (1,), "mode": "constant", "sizes": (4,)})],
 }

@@ -1,0 +1,81 @@
+"""SciPy's solvers of sparse systems, with their options: what the row `sparse_solve` calls. Read next: `ops/sparse.py`."""
+
+import importlib
+
+import numpy as np
+
+SYMMETRIC = ("cg", "minres")
+
+
+class Solver:
+    """A function of scipy.sparse.linalg: "splu" and "spsolve", or an iterative one, which appends its `info` to the solution.
+
+    options         SciPy's keywords, fixed for all calls
+    preconditioner  the M of an iterative solver, or None
+    """
+
+    __slots__ = ("name", "options", "preconditioner")
+
+    def __init__(self, name, options=(), preconditioner=None):
+        self.name, self.options, self.preconditioner = name, tuple(sorted(options)), preconditioner
+
+    @property
+    def direct(self):
+        return self.name in ("splu", "spsolve")
+
+    def __call__(self, matrix, b, *start):
+        linalg = importlib.import_module("scipy.sparse.linalg")
+        if b.size == 0:
+            return np.zeros(b.shape if self.direct else b.size + 1, b.dtype)
+        if self.direct:
+            matrix = matrix.tocsc(copy=True)  # which SciPy may sort in place
+            found = linalg.splu(matrix, **dict(self.options)).solve(b) if self.name == "splu" else linalg.spsolve(
+                matrix, b, **dict(self.options))
+            return found.astype(b.dtype, copy=False).reshape(b.shape)
+        keywords = {"x0": start[0]} if start else {}
+        found, info = getattr(linalg, self.name)(matrix, b, M=self.preconditioner, **keywords, **dict(self.options))
+        return np.append(found.astype(b.dtype, copy=False).reshape(-1), b.dtype.type(info))
+
+    def again(self, transposed=False):
+        """The solver of the systems of derivatives: the same one. An operator whose transpose nobody knows does not precondition it."""
+        if self.preconditioner is None or not transposed or self.name in SYMMETRIC:
+            return self
+        known = not isinstance(self.preconditioner, importlib.import_module("scipy.sparse.linalg").LinearOperator)
+        return Solver(self.name, self.options, self.preconditioner.T if known else None)
+
+    def _key(self):
+        return self.name, self.options, id(self.preconditioner)
+
+    def __eq__(self, other):
+        return type(other) is Solver and self._key() == other._key()
+
+    def __hash__(self):
+        return hash(self._key())
+
+    def __repr__(self):
+        return f"scipy.sparse.linalg.{self.name}"
+
+
+class Factorised:
+    """The solver of systems with one matrix, whose factors SciPy's SuperLU object holds; the matrix that it is given is not read."""
+
+    __slots__ = ("factors", "transposed")
+    direct = True
+
+    def __init__(self, factors, transposed=False):
+        self.factors, self.transposed = factors, transposed
+
+    def __call__(self, matrix, b):
+        return self.factors.solve(b, "T" if self.transposed else "N")
+
+    def again(self, transposed=False):
+        return Factorised(self.factors, self.transposed != transposed)
+
+    def __eq__(self, other):
+        return type(other) is Factorised and self.factors is other.factors and self.transposed == other.transposed
+
+    def __hash__(self):
+        return hash((id(self.factors), self.transposed))
+
+    def __repr__(self):
+        return "scipy.sparse.linalg.SuperLU.solve"
