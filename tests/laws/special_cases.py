@@ -108,14 +108,17 @@ def _inverse(function, guess):
         start = m.mpf(float(guess(*[float(x) for x in operands])))
         return m.findroot(lambda y: function(*operands[:-1], y) - operands[-1], (start, start * (1 + m.mpf(10) ** -12)))
 
+    @functools.cache
+    def derivative_of_function(point, orders):
+        return m.diff(function, point, orders)
+
     def derivative(orders):
         def at(*operands):
             y = inverse(*operands)
             point, last = (*operands[:-1], y), len(operands) - 1
 
-            @functools.cache
             def direct(*places):
-                return m.diff(function, point, tuple(places.count(k) for k in range(last + 1)))
+                return derivative_of_function(point, tuple(places.count(k) for k in range(last + 1)))
 
             def first(k):
                 return (1 if k == last else -direct(k)) / direct(last)
