@@ -163,7 +163,7 @@ def _k(n):
 
 
 def _case(truth, *domains, tolerance=(1e-14, 1e-13, 1e-12), slopes=None, exact=None):
-    return Case(truth, domains, tolerance, slopes or truth, exact or {})
+    return Case(truth, domains, tolerance, slopes or truth, {} if exact is None else exact)
 
 
 SHAPE, ARG, P = L(0.1, 50), L(1e-2, 100), U(0.001, 0.999)
