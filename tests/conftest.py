@@ -1,5 +1,7 @@
 """Options and fixtures that all tests share."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,12 @@ passes.VERIFY_EACH_PASS = True
 def pytest_addoption(parser):
     parser.addoption("--thorough", action="store_true", help="draw many more samples in the law tests and fuzzers (minutes, not seconds)")
     parser.addoption("--regold", action="store_true", help="rewrite the golden tapes in tests/golden with what the passes make now")
+
+
+def pytest_collection_finish():
+    """What collecting the tests has made lives to the end: the collector of garbage need not walk through it over and over."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -40,30 +40,27 @@ class Op:
     scipy        the name of the function of scipy.special that the row is
     zero_safe    partials may be infinite or NaN: a zero cotangent (or tangent) stays zero whatever the partial
     raises       LinAlgError depends on the values: a record is kept even where nothing reads it, for code that catches the error
+    differentiable  (derived) whether there is a rule of differentiation: partials, transpose, accumulate or jvp
     domain       where the laws draw their samples: one name, or one per operand
     """
 
-    __slots__ = ("name", "code", "kind", "arity", "params", "evaluate", "result", "partials", "transpose", "accumulate",
+    __slots__ = ("name", "code", "kind", "differentiable", "arity", "params", "evaluate", "result", "partials", "transpose", "accumulate",
                  "jvp", "vjp", "c", "vector", "zero_safe", "domain", "dtypes", "kinks", "doc", "source", "numpy", "raises", "scipy")
 
     def __init__(self, kind, **fields):
         self.kind = kind
         self.name = self.code = None
-        for slot in self.__slots__[2:]:
-            if slot != "kind":
-                setattr(self, slot, fields.pop(slot, None))
+        for slot in self.__slots__[4:]:
+            setattr(self, slot, fields.pop(slot, None))
         if fields:
             raise TypeError(f"an op row has no field {', '.join(sorted(fields))}")
+        self.differentiable = any(rule is not None for rule in (self.partials, self.transpose, self.accumulate, self.jvp))
 
     def __repr__(self):
         return f"<op {self.name}>"
 
     def __reduce__(self):
         return _op_by_name, (self.name,)
-
-    @property
-    def differentiable(self):
-        return any(rule is not None for rule in (self.partials, self.transpose, self.accumulate, self.jvp))
 
     def __call__(self, *operands, **params):
         """Emit a record when an operand is an Expr or a tracer, else compute with NumPy."""

@@ -18,29 +18,23 @@ from .types import type_of
 def verify_tape(tape):
     """The tape itself, when it is well formed; else TapeError naming the record."""
     _check_columns(tape)
+    fitting = set()  # what has been found to fit: most records of a long tape are like others before them
     for k, row, operands, type, params in tape.records():
         try:
             _check_operands(tape, k, row, operands)
-            _expect(len(params) == len(row.params), f"expected the parameters ({', '.join(row.params)}), found {params!r}")
-            types = [tape.type_of(o) for o in operands]
+            if len(params) != len(row.params):
+                raise ValueError(f"expected the parameters ({', '.join(row.params)}), found {params!r}")
             if row.kind == "special":
-                _SPECIAL[row.code](tape, k, types, type, *params)
-            else:
-                _check_dtypes(row, types)
-                for name, value in zip(row.params, params):
-                    _PARAMS.get(name, _any_value)(row, types[0].shape, value)
-                inferred = row.result(types, **dict(zip(row.params, params)))
-                _expect(inferred == type,
-                        f"expected the type {_text(inferred)} that {row.name} has for these operands, found {_text(type)}")
+                _SPECIAL[row.code](tape, k, [tape.type_of(o) for o in operands], type, *params)
+                continue
+            this = (row.code, tape.param[k], tape.type[k], *[tape.type[o] for o in operands])
+            if this not in fitting:
+                _check_types(row, [tape.type_of(o) for o in operands], type, params)
+                fitting.add(this)
         except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
             raise TapeError(f"tape {tape.name}, record {_record(tape, k)}: {error}") from error
     _check_ends(tape)
     return tape
-
-
-def _expect(condition, message):
-    if not condition:
-        raise ValueError(message)
 
 
 def _text(type):
@@ -77,11 +71,25 @@ def _check_columns(tape):
 
 
 def _check_operands(tape, k, row, operands):
-    _expect(row.arity is None or row.arity == len(operands), f"expected {row.arity} operands, found {len(operands)}")
-    _expect(operands or row.arity == 0 or row.code == HOST, "expected an operand, found none")
+    if row.arity is not None and row.arity != len(operands):
+        raise ValueError(f"expected {row.arity} operands, found {len(operands)}")
+    if not operands and row.arity != 0 and row.code != HOST:
+        raise ValueError("expected an operand, found none")
     for o in operands:
-        _expect(0 <= o < k, f"expected operands that were defined before, found %{o}")
-        _expect(tape.op[o] != GUARD, f"a guard has no value to use, found %{o}")
+        if not 0 <= o < k:
+            raise ValueError(f"expected operands that were defined before, found %{o}")
+        if tape.op[o] == GUARD:
+            raise ValueError(f"a guard has no value to use, found %{o}")
+
+
+def _check_types(row, types, type, params):
+    """The operands' types and the parameters are what the row takes, and give the result's type."""
+    _check_dtypes(row, types)
+    for name, value in zip(row.params, params):
+        _PARAMS.get(name, _any_value)(row, types[0].shape, value)
+    inferred = row.result(types, **dict(zip(row.params, params)))
+    if inferred != type:
+        raise ValueError(f"expected the type {_text(inferred)} that {row.name} has for these operands, found {_text(type)}")
 
 
 def _check_dtypes(row, types):
@@ -91,17 +99,20 @@ def _check_dtypes(row, types):
     for place, type in enumerate(types):
         kind = domain[place] if place < len(domain) else None
         if kind == "bool":
-            _expect(type.dtype == "bool", f"expected a bool as operand {place}, found {type.dtype}")
+            if type.dtype != "bool":
+                raise ValueError(f"expected a bool as operand {place}, found {type.dtype}")
         elif kind == "index":
-            _expect(type.dtype == "i64", f"expected i64 indices as operand {place}, found {type.dtype}")
+            if type.dtype != "i64":
+                raise ValueError(f"expected i64 indices as operand {place}, found {type.dtype}")
         elif kind != "any":
             shared = shared or type.dtype
-            _expect(type.dtype == shared, f"expected operands of one dtype, found {' and '.join(t.dtype for t in types)}")
+            if type.dtype != shared:
+                raise ValueError(f"expected operands of one dtype, found {' and '.join(t.dtype for t in types)}")
 
 
 def _check_axes(row, shape, axes):
-    distinct = len(set(axes)) == len(axes) and all(0 <= axis < len(shape) for axis in axes)
-    _expect(distinct, f"expected distinct axes of a shape {shape}, found {axes}")
+    if len(set(axes)) != len(axes) or not all(0 <= axis < len(shape) for axis in axes):
+        raise ValueError(f"expected distinct axes of a shape {shape}, found {axes}")
 
 
 def _check_axis(row, shape, axis):
@@ -110,19 +121,22 @@ def _check_axis(row, shape, axis):
 
 def _check_shape(row, shape, wanted):
     fits = broadcast_shape([shape, wanted]) == wanted if row.name == "broadcast" else math.prod(shape) == math.prod(wanted)
-    _expect(fits, f"expected a shape that {shape} can take, found {wanted}")
+    if not fits:
+        raise ValueError(f"expected a shape that {shape} can take, found {wanted}")
 
 
 def _check_index(row, shape, idx):
-    _expect(len(idx) == len(shape), f"expected one item for each axis of {shape}, found {idx}")
+    if len(idx) != len(shape):
+        raise ValueError(f"expected one item for each axis of {shape}, found {idx}")
     for item, n in zip(idx, shape):
         start, count, step = (item, 1, 1) if isinstance(item, int) else item
-        inside = count == 0 or (count > 0 and 0 <= start < n and 0 <= start + (count - 1) * step < n)
-        _expect(inside, f"expected items inside {shape}, found {item} for an axis of {n}")
+        if count != 0 and not (count > 0 and 0 <= start < n and 0 <= start + (count - 1) * step < n):
+            raise ValueError(f"expected items inside {shape}, found {item} for an axis of {n}")
 
 
 def _check_dtype(row, shape, dtype):
-    _expect(dtype in DTYPES, f"expected a dtype of the tape, found {dtype!r}")
+    if dtype not in DTYPES:
+        raise ValueError(f"expected a dtype of the tape, found {dtype!r}")
 
 
 def _any_value(row, shape, value):
@@ -133,28 +147,34 @@ _PARAMS = {"axes": _check_axes, "axis": _check_axis, "shape": _check_shape, "idx
 
 
 def _check_input(tape, k, types, type, index, name):
-    _expect(isinstance(index, int) and 0 <= index < len(tape.inputs) and tape.inputs[index] == k,
-            f"expected the tape's list of inputs to hold %{k} at position {index}")
-    _expect(name is None or isinstance(name, str), f"expected an input's name to be a text or None, found {name!r}")
+    if not (isinstance(index, int) and 0 <= index < len(tape.inputs) and tape.inputs[index] == k):
+        raise ValueError(f"expected the tape's list of inputs to hold %{k} at position {index}")
+    if not (name is None or isinstance(name, str)):
+        raise ValueError(f"expected an input's name to be a text or None, found {name!r}")
 
 
 def _check_constant(tape, k, types, type, value):
-    _expect(isinstance(value, Literal), f"expected a Literal, found {value!r}")
-    _expect(type_of(value.array) == type, f"expected the type {_text(type_of(value.array))} of its value, found {_text(type)}")
+    if not isinstance(value, Literal):
+        raise ValueError(f"expected a Literal, found {value!r}")
+    if type_of(value.array) != type:
+        raise ValueError(f"expected the type {_text(type_of(value.array))} of its value, found {_text(type)}")
 
 
 def _check_guard(tape, k, types, type, expected):
-    _expect(type == types[0], f"expected the type {_text(types[0])} of its operand, found {_text(type)}")
+    if type != types[0]:
+        raise ValueError(f"expected the type {_text(types[0])} of its operand, found {_text(type)}")
     if isinstance(expected, Literal):
-        _expect(type_of(expected.array) == type, f"expected a value of type {_text(type)}, found {_text(type_of(expected.array))}")
-    else:
-        fits = isinstance(expected, (bool, int)) and type.shape == ()
-        _expect(fits, f"expected a Literal, or a bool or int for a 0-d value, found {expected!r}")
+        if type_of(expected.array) != type:
+            raise ValueError(f"expected a value of type {_text(type)}, found {_text(type_of(expected.array))}")
+    elif not (isinstance(expected, (bool, int)) and type.shape == ()):
+        raise ValueError(f"expected a Literal, or a bool or int for a 0-d value, found {expected!r}")
 
 
 def _check_host(tape, k, types, type, function, stated):
-    _expect(isinstance(function, HostFunction), f"expected a HostFunction, found {function!r}")
-    _expect(isinstance(stated, Type) and stated == type, f"expected the type {stated} that its parameter states, found {_text(type)}")
+    if not isinstance(function, HostFunction):
+        raise ValueError(f"expected a HostFunction, found {function!r}")
+    if not (isinstance(stated, Type) and stated == type):
+        raise ValueError(f"expected the type {stated} that its parameter states, found {_text(type)}")
 
 
 _SPECIAL = {INPUT: _check_input, CONSTANT: _check_constant, GUARD: _check_guard, HOST: _check_host}

@@ -108,14 +108,17 @@ def _inverse(function, guess):
         start = m.mpf(float(guess(*[float(x) for x in operands])))
         return m.findroot(lambda y: function(*operands[:-1], y) - operands[-1], (start, start * (1 + m.mpf(10) ** -12)))
 
+    @functools.cache
+    def derivative_of_function(point, orders):
+        return m.diff(function, point, orders)
+
     def derivative(orders):
         def at(*operands):
             y = inverse(*operands)
             point, last = (*operands[:-1], y), len(operands) - 1
 
-            @functools.cache
             def direct(*places):
-                return m.diff(function, point, tuple(places.count(k) for k in range(last + 1)))
+                return derivative_of_function(point, tuple(places.count(k) for k in range(last + 1)))
 
             def first(k):
                 return (1 if k == last else -direct(k)) / direct(last)
@@ -160,7 +163,7 @@ def _k(n):
 
 
 def _case(truth, *domains, tolerance=(1e-14, 1e-13, 1e-12), slopes=None, exact=None):
-    return Case(truth, domains, tolerance, slopes or truth, exact or {})
+    return Case(truth, domains, tolerance, slopes or truth, {} if exact is None else exact)
 
 
 SHAPE, ARG, P = L(0.1, 50), L(1e-2, 100), U(0.001, 0.999)

@@ -46,7 +46,7 @@ def check(source, seed):
 
 
 def test_random_functions(effort):
-    @settings(max_examples=2_000 * effort, deadline=None, suppress_health_check=list(HealthCheck), derandomize=effort == 1, database=None)
+    @settings(max_examples=300 if effort == 1 else 40_000, deadline=None, suppress_health_check=list(HealthCheck), derandomize=effort == 1, database=None)
     @given(functions(), st.integers(0, 2**32 - 1))
     def law(source, seed):
         note(source)

@@ -161,6 +161,6 @@ def test_every_combination_of_activities_is_vjp_or_jvp(mode, function, effort, r
     direct = 0
     for count in (1, 2, 3):
         for pattern in itertools.product(("const", "on", "only"), repeat=count):
-            for _ in range(2 * effort):
+            for _ in range(1 if effort == 1 else 40):
                 direct += check(rng, mode, function, pattern)
-    assert direct > 5 * effort  # the generated functions have answered some of them
+    assert direct > (2 if effort == 1 else 100)  # the generated functions have answered some of them

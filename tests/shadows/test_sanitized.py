@@ -17,7 +17,7 @@ from compiler import compiler
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 CALLS = 3_000
-FLAGS = "-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+FLAGS = "-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 
 @pytest.fixture(scope="module")

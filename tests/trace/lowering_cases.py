@@ -4,14 +4,22 @@ The names in an expression are the arguments: `INPUTS` gives their shapes. Every
 on non-contiguous arrays, as a replay at other inputs and, if it is not in `FLAT`, for its derivative.
 """
 
+import functools
+
 import numpy as np
 
 SHAPES = {"s": (), "t": (), "v": (5,), "w": (5,), "u": (3,), "p": (3,), "q": (1,), "e": (0,), "x": (2, 3), "y": (2, 3), "z": (3, 4),
           "m": (3, 3), "h": (4, 3), "c": (2, 3, 4), "d": (2, 4, 3), "k": (2, 1, 4), "g": (3, 0), "o": (1, 3), "n": (2, 2, 2, 3)}
 
 
-def inputs(seed=0, dtype=np.float64):
-    """One value per name; different seeds give values in the same order, so that a replay takes the same decisions."""
+def inputs(seed, dtype, names):
+    """A fresh value for each of the names; different seeds give values in the same order, so that a replay takes the same decisions."""
+    values = _all_inputs(seed, dtype)
+    return {name: values[name].copy() for name in names}
+
+
+@functools.cache
+def _all_inputs(seed, dtype):
     rng = np.random.default_rng(seed)
     values = {}
     for name, shape in SHAPES.items():

@@ -22,8 +22,8 @@ CASES = [case for family in FAMILIES for case in listed(getattr(lowering_cases, 
 
 
 def chosen(case, seed=0):
-    real, imaginary = inputs(seed), inputs(seed + 100)
-    return {name: np.asarray(real[name] + 0.7j * imaginary[name])[()] for name in names_in(case)}
+    real, imaginary = (inputs(k, np.float64, names_in(case)) for k in (seed, seed + 100))
+    return {name: np.asarray(real[name] + 0.7j * imaginary[name])[()] for name in real}
 
 
 def expected_of(case, values):

@@ -69,8 +69,7 @@ def assert_same(found, expected, case):
 
 
 def chosen(case, seed=0, dtype=np.float64):
-    values = inputs(seed, dtype)
-    return {name: values[name] for name in names_in(case)}
+    return inputs(seed, dtype, names_in(case))
 
 
 def spread(values):
