@@ -89,10 +89,11 @@ def test_an_array_behind_a_view():
 
 
 def test_numbers_taken_from_a_computation_on_a_large_array_are_kept():
-    """What is guarded is the array: the last bit of a sum, which the kernel may round otherwise than NumPy, never decides."""
+    """They are computed anew from the array: one trace serves, whatever the last bit of the kernel's sum."""
     a = np.random.default_rng(0).normal(size=1000)
     gradient = tj.grad(lambda x: np.sin(a).sum().item() * x + np.linalg.norm(np.exp(a)).item() * x)
     expected = np.sin(a).sum() + np.linalg.norm(np.exp(a))
-    assert gradient(1.0) == expected and gradient(2.0) == expected and gradient.specializer.kept == 1
+    np.testing.assert_allclose([gradient(1.0), gradient(2.0)], expected, rtol=1e-14)
+    assert gradient.specializer.kept == 1
     a[0] += 1.0
     assert gradient(1.0) == np.sin(a).sum() + np.linalg.norm(np.exp(a))
