@@ -165,7 +165,7 @@ polydiv f(p, x[:2])
                         "make_interp_spline".split(), "f(np.arange(5.0), np.concatenate([x, p[:2]]))(s)"),
         "UnivariateSpline": "f(np.arange(5.0), np.concatenate([x, p[:2]]), s=0)(s)",
         "CubicHermiteSpline": "f(k, x, y)(s)", "BSpline": "f(np.arange(8.0), np.concatenate([x, p[:1]]), 3)(3 + s)",
-        "PPoly": "f(m, np.arange(4.0))(s)",
+        "PPoly": "f(m, np.arange(4.0))(s)", "RectBivariateSpline": "f(k, k, m, kx=2, ky=2)(s, 1 + s)",
         "RegularGridInterpolator": "f((k, k), m)((s, 1 + s))", "interp1d": "f(k, x)(s)", "interpn": "f((k, k), m, np.stack([s, 1 + s]))",
         "pchip_interpolate": "f(k, x, s)", "splrep": "f(np.arange(5.0), np.concatenate([x, y[:2]]))[:2]",
         "splev": "f(3 + s, (np.arange(8.0), np.concatenate([x, p[:1]]), 3))"},
