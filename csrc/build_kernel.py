@@ -17,7 +17,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-SOURCES = ("load.c", "plan.c", "join.c", "sweep.c", "loop.c", "micro.c", "data.c", "matmul.c", "workspace.c")
+SOURCES = ("load.c", "plan.c", "join.c", "sweep.c", "loop.c", "micro.c", "data.c", "matmul.c", "tiles.c", "threads.c", "workspace.c")
 VECTOR_NAMES = ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp10", "exp2", "expm1",
                 "log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh", "atan2", "hypot", "pow")
 
@@ -132,7 +132,8 @@ def make_ffi():
         libraries=prepare(),
         extra_compile_args=["-iquote", str(HERE), "-std=gnu11", "-O3", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off",
                             "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wno-psabi",
-                            "-Wno-pass-failed"])
+                            "-Wno-pass-failed", "-pthread"],
+        extra_link_args=["-pthread"])
     return builder
 
 

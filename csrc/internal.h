@@ -123,6 +123,20 @@ typedef struct {
 
 typedef struct { uint64_t count; void *address; uint64_t levels[TJ_LEVELS]; } tj_cascade;
 
+/* --- tiles ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint32_t kind, buffer, alignment;
+    uint64_t offset, tile_step, part_step, nbytes[2];   /* nbytes: of a tile, of the last one */
+    uint64_t low, high;                                 /* the bytes that its tiles lie in */
+} tj_view;
+
+typedef struct {
+    uint32_t parts, tiles, n_views, threads;
+    const uint64_t *body, *last;                        /* `last`: of the last tile; the same where that is as the others */
+    tj_view views[];
+} tj_region;
+
 /* --- program and workspace ------------------------------------------------------------------------------------------- */
 
 /* Where memory comes from; a test lets each request fail in turn. */
@@ -150,15 +164,22 @@ struct tj_program {
     uint64_t n_segments, n_guards, n_hosts;
     tj_loop **loops;
     uint64_t n_loops, room_for_loops;
-    uint64_t most_memories, most_slots, most_outputs, scratch_bytes;
+    tj_region **regions;                      /* word 1 of TILES is replaced by its place in here */
+    uint64_t n_regions, room_for_regions;
+    uint64_t most_memories, most_slots, most_outputs, scratch_bytes, most_views, local_bytes;
+    tj_threads *threads;
     tj_gemm *dgemm, *sgemm;
     tj_gemv *dgemv, *sgemv;
 };
 
+enum { TJ_MAX_THREADS = 256 };
+
 struct tj_workspace {
     const tj_program *program;
     tj_allocator allocator;
-    uint8_t **base;                           /* of each buffer; base[0] is the arena */
+    uint8_t **base;                           /* of each buffer; base[0] is the arena; behind the external ones, of the views */
+    uint8_t *local;                           /* memory of views that a thread has for itself */
+    tj_workspace **lanes;                     /* of the other threads that run tiles, made when they are needed; NULL so far */
     uint8_t *blocks;                          /* block registers, then one more as a temporary */
     void **slots;
     tj_cascade *cascades;
@@ -183,6 +204,8 @@ typedef struct {
     const uint64_t *words;
     uint64_t n_words, at;                     /* at: the word under inspection */
     int32_t segment;
+    const tj_region *region;                  /* whose body is under inspection, or NULL */
+    int last;                                 /* whether that is the body of the last tile */
 } tj_loader;
 
 /* The lowest and one past the highest byte that an operand touches. */
@@ -194,12 +217,20 @@ int tj_check_extent(tj_loader *loader, uint64_t word, int64_t *total, int64_t co
 int tj_check_operand(tj_loader *loader, uint64_t word, uint64_t buffer, uint64_t offset, uint64_t dtype, int ndim, const int64_t *shape,
                      const int64_t *strides, int write, tj_span *span) TJ_HIDDEN;
 int tj_spans_overlap(tj_span a, tj_span b) TJ_HIDDEN;
+int tj_check_bytes(tj_loader *loader, uint64_t word, uint64_t buffer, int64_t low, int64_t high, int write) TJ_HIDDEN;
+int tj_check_region(tj_loader *loader, uint64_t length) TJ_HIDDEN;
+int tj_check_instruction(tj_loader *loader, uint64_t *length) TJ_HIDDEN;
+int tj_make_room(tj_loader *loader, void **list, uint64_t count, uint64_t *room) TJ_HIDDEN;
 int tj_plan_loop(tj_loader *loader, uint64_t length) TJ_HIDDEN;
 void tj_join_steps(tj_loop *loop, const uint64_t *words, const tj_simd_table *simd) TJ_HIDDEN;   /* words: of the micro-operations */
 
 /* --- execution ------------------------------------------------------------------------------------------------------- */
 
 int tj_execute(tj_workspace *workspace, const uint64_t *ip) TJ_HIDDEN;
+int tj_region_run(tj_workspace *workspace, const tj_region *region) TJ_HIDDEN;
+int tj_together(tj_threads *threads, void (*work)(void *context, int lane), void *context, int most) TJ_HIDDEN;
+int tj_threads_count(tj_threads *threads) TJ_HIDDEN;
+tj_workspace *tj_lane_new(const tj_program *program) TJ_HIDDEN;
 void tj_loop_run(tj_workspace *workspace, const tj_loop *loop) TJ_HIDDEN;
 void tj_matmul_run(tj_workspace *workspace, const uint64_t *ip) TJ_HIDDEN;
 uint64_t tj_matmul_scratch(const uint64_t *ip) TJ_HIDDEN;

@@ -60,14 +60,59 @@ int tj_check_extent(tj_loader *loader, uint64_t word, int64_t *total, int64_t co
     return 1;
 }
 
+/* The view that a buffer is in the body under inspection, or NULL. */
+static const tj_view *view_of(const tj_loader *loader, uint64_t buffer) {
+    const uint64_t first = loader->program->n_buffers + 1;
+    return loader->region && buffer >= first && buffer - first < loader->region->n_views ? &loader->region->views[buffer - first] : NULL;
+}
+
+/* Room for one more pointer in a list that the program owns. */
+int tj_make_room(tj_loader *loader, void **list, uint64_t count, uint64_t *room) {
+    if (count < *room)
+        return 1;
+    const uint64_t more = *room ? 2 * *room : 8;
+    void *memory = tj_allocate(loader, more * sizeof(void *));
+    if (!memory)
+        return 0;
+    if (*list) {
+        memcpy(memory, *list, count * sizeof(void *));
+        loader->program->allocator.release(loader->program->allocator.context, *list);
+    }
+    *list = memory;
+    *room = more;
+    return 1;
+}
+
+/* In a body: bytes that are read without a view, while other threads write to views. */
+static int check_unwritten(tj_loader *loader, uint64_t word, uint64_t buffer, int64_t low, int64_t high) {
+    const tj_region *region = loader->region;
+    for (uint32_t k = 0; k < region->n_views; k++) {
+        const tj_view *view = &region->views[k];
+        if ((view->kind == TJ_VIEW_WRITE || view->kind == TJ_VIEW_SUM) && view->buffer == buffer && (uint64_t)low < view->high
+            && view->low < (uint64_t)high)
+            return tj_refuse(loader, word, "a tile reads what other tiles write");
+    }
+    return 1;
+}
+
 /* The bytes [low, high) of a buffer exist, and may be written if `write`. */
-static int check_bytes(tj_loader *loader, uint64_t word, uint64_t buffer, int64_t low, int64_t high, int write) {
+int tj_check_bytes(tj_loader *loader, uint64_t word, uint64_t buffer, int64_t low, int64_t high, int write) {
     const tj_program *program = loader->program;
+    const tj_view *view = view_of(loader, buffer);
+    if (view) {
+        if (low < 0 || high < low || (uint64_t)high > view->nbytes[loader->last])
+            return tj_refuse(loader, word, "an operand lies outside its view");
+        if (write && view->kind == TJ_VIEW_READ)
+            return tj_refuse(loader, word, "an instruction writes to a view that is only read");
+        return 1;
+    }
     if (buffer > program->n_buffers)
         return tj_refuse(loader, word, "there is no such buffer");
     const uint64_t nbytes = buffer ? program->buffers[buffer - 1].nbytes : program->arena_bytes;
     if (low < 0 || high < low || (uint64_t)high > nbytes)
         return tj_refuse(loader, word, buffer ? "an operand lies outside its buffer" : "an operand lies outside the arena");
+    if (loader->region)
+        return write ? tj_refuse(loader, word, "a tile writes to its views alone") : check_unwritten(loader, word, buffer, low, high);
     if (write && buffer == 0 && (uint64_t)low < program->constant_bytes)
         return tj_refuse(loader, word, "an instruction writes to the constants");
     if (write && buffer && !program->buffers[buffer - 1].writable)
@@ -83,10 +128,12 @@ int tj_check_operand(tj_loader *loader, uint64_t word, uint64_t buffer, uint64_t
     *span = (tj_span){(uint32_t)buffer, 0, 0};
     if (dtype >= TJ_DTYPES)
         return tj_refuse(loader, word, "there is no such dtype");
-    if (buffer > program->n_buffers)
+    const tj_view *view = view_of(loader, buffer);
+    if (!view && buffer > program->n_buffers)
         return tj_refuse(loader, word, "there is no such buffer");
     const int64_t size = tj_size_of[dtype];
-    if (offset > TJ_MAX_EXTENT || offset % (uint64_t)size || (buffer && program->buffers[buffer - 1].alignment < size))
+    const int64_t alignment = view ? view->alignment : buffer ? program->buffers[buffer - 1].alignment : 8;
+    if (offset > TJ_MAX_EXTENT || offset % (uint64_t)size || alignment < size)
         return tj_refuse(loader, word, "an operand is not aligned to its dtype");
     int64_t low = (int64_t)offset, high = (int64_t)offset;
     for (int k = 0; k < ndim; k++) {
@@ -103,13 +150,13 @@ int tj_check_operand(tj_loader *loader, uint64_t word, uint64_t buffer, uint64_t
     }
     span->low = low;
     span->high = high + size;
-    return check_bytes(loader, word, buffer, low, high + size, write);
+    return tj_check_bytes(loader, word, buffer, low, high + size, write);
 }
 
 int tj_spans_overlap(tj_span a, tj_span b) { return a.buffer == b.buffer && a.low < b.high && b.low < a.high; }
 
 static int check_slot(tj_loader *loader, uint32_t slot, int write) {
-    return check_bytes(loader, loader->at, 0, 8 * (int64_t)slot, 8 * (int64_t)slot + 8, write);
+    return tj_check_bytes(loader, loader->at, 0, 8 * (int64_t)slot, 8 * (int64_t)slot + 8, write);
 }
 
 static uint32_t low_half(uint64_t word) { return (uint32_t)word; }
@@ -149,7 +196,7 @@ static int check_guard(tj_loader *loader, const uint64_t *word) {
         return tj_refuse(loader, loader->at, "there is no such dtype");
     if (word[2] > TJ_MAX_EXTENT || word[4] > TJ_MAX_EXTENT || word[5] > TJ_MAX_EXTENT || word[5] + word[2] > program->constant_bytes)
         return tj_refuse(loader, loader->at, "a guard's expected value lies outside the constants");
-    return check_bytes(loader, loader->at, word[3], (int64_t)word[4], (int64_t)(word[4] + word[2]), 0);
+    return tj_check_bytes(loader, loader->at, word[3], (int64_t)word[4], (int64_t)(word[4] + word[2]), 0);
 }
 
 /* An operand seen as (outer, n, inner), contiguous. */
@@ -208,8 +255,10 @@ static int check_scan(tj_loader *loader, const uint64_t *word) {
 }
 
 static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length) {
-    const uint64_t dtype = low_half(word[1]);
+    const uint64_t dtype = low_half(word[1]) & 0xff;
     const uint32_t n_batch = high_half(word[1]);
+    if (low_half(word[1]) >> 8 > 1)
+        return tj_refuse(loader, loader->at, "a matmul sets or adds");
     if (n_batch > TJ_MAX_NDIM - 2 || length != 5 + n_batch + 3 * (4 + (uint64_t)n_batch))
         return tj_refuse(loader, loader->at, "a matmul has the wrong length");
     if (dtype == TJ_BOOL || dtype >= TJ_DTYPES)
@@ -253,7 +302,7 @@ static int check_matmul(tj_loader *loader, const uint64_t *word, uint64_t length
 static int check_host(tj_loader *loader, const uint64_t *word) {
     if (low_half(word[1]) >= loader->program->n_hosts)
         return tj_refuse(loader, loader->at, "there is no such host function");
-    return high_half(word[1]) ? check_bytes(loader, loader->at, high_half(word[1]), 0, 0, 1) : 1;
+    return high_half(word[1]) ? tj_check_bytes(loader, loader->at, high_half(word[1]), 0, 0, 1) : 1;
 }
 
 /* Words of each structural instruction; 0 where the count varies, and then the least. */
@@ -263,10 +312,12 @@ static const uint8_t fixed_length[TJ_STRUCTURAL] = {
     [TJ_TAKE] = 12, [TJ_TAKE_SET] = 12, [TJ_TAKE_ADD] = 12,
     [TJ_CUMSUM] = 9, [TJ_CUMPROD] = 9, [TJ_ARGSORT] = 9, [TJ_ARGMAX] = 9, [TJ_ARGMIN] = 9};
 
-static int check_instruction(tj_loader *loader, uint64_t *length) {
+int tj_check_instruction(tj_loader *loader, uint64_t *length) {
     const uint64_t *word = loader->words + loader->at;
     const uint64_t left = loader->n_words - loader->at;
     const uint32_t opcode = low_half(word[0]);
+    if (loader->region && opcode != TJ_END && opcode != TJ_LOOP && (opcode < TJ_MATMUL || opcode > TJ_ARGMIN))
+        return tj_refuse(loader, loader->at, "there is no such instruction in a tile");
     if (opcode >= TJ_FIRST_ELEMENTWISE && opcode < TJ_OPCODES)
         return check_elementwise(loader, word, length);
     if (opcode >= TJ_STRUCTURAL)
@@ -275,7 +326,7 @@ static int check_instruction(tj_loader *loader, uint64_t *length) {
     *length = move || opcode == TJ_END ? fixed_length[opcode] : high_half(word[0]);
     if (*length > left)
         return tj_refuse(loader, loader->at, "the instruction runs past the end of the program");
-    if (fixed_length[opcode] ? *length != fixed_length[opcode] : *length < 5 - 3 * (opcode == TJ_LOOP))
+    if (fixed_length[opcode] ? *length != fixed_length[opcode] : *length < 5 - 3 * (uint64_t)(opcode == TJ_LOOP))
         return tj_refuse(loader, loader->at, "an instruction has the wrong length");
     switch (opcode) {
     case TJ_END: return 1;
@@ -283,6 +334,7 @@ static int check_instruction(tj_loader *loader, uint64_t *length) {
     case TJ_HOST_CALL: return check_host(loader, word);
     case TJ_LOOP: return tj_plan_loop(loader, *length);
     case TJ_MATMUL: return check_matmul(loader, word, *length);
+    case TJ_TILES: return tj_check_region(loader, *length);
     case TJ_TAKE: case TJ_TAKE_SET: case TJ_TAKE_ADD: return check_take(loader, word);
     case TJ_CUMSUM: case TJ_CUMPROD: case TJ_ARGSORT: case TJ_ARGMAX: case TJ_ARGMIN: return check_scan(loader, word);
     default: return check_move(loader, word);
@@ -295,7 +347,7 @@ static int check_words(tj_loader *loader, const tj_source *source) {
         return tj_refuse(loader, 0, "a program has a segment that starts at word 0");
     while (loader->at < loader->n_words) {
         uint64_t length = 0;
-        if (!check_instruction(loader, &length))
+        if (!tj_check_instruction(loader, &length))
             return 0;
         const int end = low_half(loader->words[loader->at]) == TJ_END;
         loader->at += length;
@@ -344,6 +396,7 @@ static int fill(tj_loader *loader, const tj_source *source) {
     program->dgemv = (tj_gemv *)source->dgemv;
     program->sgemv = (tj_gemv *)source->sgemv;
     program->simd = tj_simd_choose(source->simd);
+    program->threads = source->threads;
     program->code = copied(loader, source->words, source->n_words * 8);
     program->constants = copied(loader, source->constants, source->constant_bytes);
     program->buffers = copied(loader, source->buffers, source->n_buffers * sizeof(tj_buffer));
@@ -394,7 +447,9 @@ void tj_program_free(tj_program *program) {
     const tj_allocator allocator = program->allocator;
     for (uint64_t k = 0; k < program->n_loops; k++)
         allocator.release(allocator.context, program->loops[k]);
-    void *parts[] = {program->loops, program->code, program->constants, program->buffers, program->segments, program->first_write, program};
+    for (uint64_t k = 0; k < program->n_regions; k++)
+        allocator.release(allocator.context, program->regions[k]);
+    void *parts[] = {program->loops, program->regions, program->code, program->constants, program->buffers, program->segments, program->first_write, program};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         if (parts[k])
             allocator.release(allocator.context, parts[k]);

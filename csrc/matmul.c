@@ -13,17 +13,18 @@ typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
     for (int64_t i = 0; i < m; i++)                                                                                        \
         for (int64_t j = 0; j < n; j++) {                                                                                  \
             const uint8_t *in_a = a.data + i * a.row_stride, *in_b = b.data + j * b.column_stride;                         \
+            T *const place = (T *)(out.data + i * out.row_stride + j * out.column_stride), start = adds ? *place : 0;       \
             T total = 0;                                                                                                   \
             for (int64_t l = 0; l < k; l++)                                                                                \
                 total += *(const T *)(in_a + l * a.column_stride) * *(const T *)(in_b + l * b.row_stride);                 \
-            *(T *)(out.data + i * out.row_stride + j * out.column_stride) = total;                                         \
+            *place = start + total;                                                                                        \
         }
 
 /* A row of the product at a time, so that the inner loop runs along rows of b. */
 #define TJ_ROW_PRODUCT_AS(T)                                                                                               \
     for (int64_t i = 0; i < m; i++) {                                                                                      \
         T *row = (T *)(out.data + i * out.row_stride);                                                                     \
-        for (int64_t j = 0; j < n; j++)                                                                                    \
+        for (int64_t j = 0; j < n && !adds; j++)                                                                           \
             row[j] = 0;                                                                                                    \
         for (int64_t l = 0; l < k; l++) {                                                                                  \
             const T factor = *(const T *)(a.data + i * a.row_stride + l * a.column_stride);                                \
@@ -37,7 +38,7 @@ typedef struct { uint8_t *data; int64_t row_stride, column_stride; } matrix;
     if (n > 1 && out.column_stride == (int64_t)sizeof(T) && b.column_stride == (int64_t)sizeof(T)) TJ_ROW_PRODUCT_AS(T)    \
     else TJ_PRODUCT_AS(T)
 
-static void plain_product(uint64_t dtype, int64_t m, int64_t n, int64_t k, matrix a, matrix b, matrix out) {
+static void plain_product(uint64_t dtype, int adds, int64_t m, int64_t n, int64_t k, matrix a, matrix b, matrix out) {
     switch (dtype) {
     case TJ_I32: TJ_EITHER_PRODUCT_AS(int32_t) break;
     case TJ_I64: TJ_EITHER_PRODUCT_AS(int64_t) break;
@@ -82,7 +83,7 @@ static uint64_t packed_bytes(int64_t rows, int64_t columns, const uint64_t *word
 
 /* Bytes of scratch memory that a MATMUL needs; the instruction has been checked. */
 uint64_t tj_matmul_scratch(const uint64_t *ip) {
-    const uint64_t dtype = (uint32_t)ip[1], n_batch = ip[1] >> 32;
+    const uint64_t dtype = ip[1] & 0xff, n_batch = ip[1] >> 32;
     const int64_t m = (int64_t)ip[2], n = (int64_t)ip[3], k = (int64_t)ip[4], size = tj_size_of[dtype];
     if (!uses_blas(dtype, m, n, k))
         return 0;
@@ -106,10 +107,10 @@ static matrix prepared(matrix given, int64_t rows, int64_t columns, int64_t size
     return given;
 }
 
-static void blas_product(tj_workspace *w, tj_gemm *gemm, int64_t m, int64_t n, int64_t k, matrix a, matrix b, matrix out, int64_t size) {
-    const double one = 1, zero = 0;
-    const float one_f32 = 1, zero_f32 = 0;
-    void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&zero : (void *)&zero_f32;
+static void blas_product(tj_workspace *w, tj_gemm *gemm, int adds, int64_t m, int64_t n, int64_t k, matrix a, matrix b, matrix out, int64_t size) {
+    const double one = 1, kept = adds;
+    const float one_f32 = 1, kept_f32 = (float)adds;
+    void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&kept : (void *)&kept_f32;
     uint8_t *scratch = w->scratch;
     char flag_a, flag_b;
     int ld_a, ld_b, transposed, int_m = (int)m, int_n = (int)n, int_k = (int)k;
@@ -120,6 +121,8 @@ static void blas_product(tj_workspace *w, tj_gemm *gemm, int64_t m, int64_t n, i
     int ld_out = found ? (int)found : (int)n;
     if (!found)
         transposed = 0;
+    if (!found && adds)
+        tj_gather(target, out.data, m, n, out.row_stride, out.column_stride, (int)size);
     if (transposed) {
         /* out lies by columns: out = a @ b as it stands, where BLAS sees a matrix by rows as transposed. */
         flag_a = flag_a == 'N' ? 'T' : 'N';
@@ -140,11 +143,11 @@ static int step_of(int64_t length, int64_t stride, int64_t size) {
 }
 
 /* result (rows) = a (rows, columns) @ vector (columns), each with its stride in bytes. */
-static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int64_t rows, int64_t columns, matrix a, uint8_t *vector, int64_t stride,
-                                uint8_t *result, int64_t result_stride, int64_t size) {
-    const double one = 1, zero = 0;
-    const float one_f32 = 1, zero_f32 = 0;
-    void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&zero : (void *)&zero_f32;
+static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int adds, int64_t rows, int64_t columns, matrix a, uint8_t *vector,
+                                int64_t stride, uint8_t *result, int64_t result_stride, int64_t size) {
+    const double one = 1, kept = adds;
+    const float one_f32 = 1, kept_f32 = (float)adds;
+    void *const alpha = size == 8 ? (void *)&one : (void *)&one_f32, *const beta = size == 8 ? (void *)&kept : (void *)&kept_f32;
     uint8_t *scratch = w->scratch;
     char flag;
     int ld, int_rows = (int)rows, int_columns = (int)columns;
@@ -158,6 +161,8 @@ static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int64_t rows, in
     }
     uint8_t *const target = result_step ? result : scratch;
     int target_step = result_step ? result_step : 1;
+    if (!result_step && adds)
+        tj_gather(scratch, result, 1, rows, 0, result_stride, (int)size);
     /* BLAS sees a matrix by rows as its transpose. */
     if (flag == 'N')
         gemv("T", &int_columns, &int_rows, alpha, a.data, &ld, vector, &step, beta, target, &target_step);
@@ -170,7 +175,8 @@ static void blas_vector_product(tj_workspace *w, tj_gemv *gemv, int64_t rows, in
 /* --- the instruction -------------------------------------------------------------------------------------------------------- */
 
 void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
-    const uint64_t dtype = (uint32_t)ip[1], n_batch = ip[1] >> 32;
+    const uint64_t dtype = ip[1] & 0xff, n_batch = ip[1] >> 32;
+    const int adds = ip[1] >> 8 & 1;
     const int64_t m = (int64_t)ip[2], n = (int64_t)ip[3], k = (int64_t)ip[4], size = tj_size_of[dtype];
     const uint64_t *shape = ip + 5, *operand[3] = {shape + n_batch, shape + 4 + 2 * n_batch, shape + 8 + 3 * n_batch};
     const int blas = uses_blas(dtype, m, n, k);
@@ -188,14 +194,14 @@ void tj_matmul_run(tj_workspace *w, const uint64_t *ip) {
     for (;;) {
         const matrix a = matrices[0], b = matrices[1], out = matrices[2];
         if (gemv && n == 1)
-            blas_vector_product(w, gemv, m, k, a, b.data, b.row_stride, out.data, out.row_stride, size);
+            blas_vector_product(w, gemv, adds, m, k, a, b.data, b.row_stride, out.data, out.row_stride, size);
         else if (gemv && m == 1)
-            blas_vector_product(w, gemv, n, k, (matrix){b.data, b.column_stride, b.row_stride}, a.data, a.column_stride, out.data,
+            blas_vector_product(w, gemv, adds, n, k, (matrix){b.data, b.column_stride, b.row_stride}, a.data, a.column_stride, out.data,
                                 out.column_stride, size);
         else if (gemm)
-            blas_product(w, gemm, m, n, k, a, b, out, size);
+            blas_product(w, gemm, adds, m, n, k, a, b, out, size);
         else
-            plain_product(dtype, m, n, k, a, b, out);
+            plain_product(dtype, adds, m, n, k, a, b, out);
         int64_t axis = (int64_t)n_batch - 1;
         for (; axis >= 0; index[axis--] = 0) {
             const int steps = index[axis] + 1 < shape[axis];

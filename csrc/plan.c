@@ -62,19 +62,9 @@ static int allocate(planner *plan) {
 /* The program frees the loop from here on, also when it is refused later. */
 static int enter(planner *plan) {
     tj_program *program = plan->loader->program;
-    if (program->n_loops == program->room_for_loops) {
-        const uint64_t room = program->room_for_loops ? 2 * program->room_for_loops : 8;
-        tj_loop **loops = tj_allocate(plan->loader, room * sizeof *loops);
-        if (!loops) {
-            program->allocator.release(program->allocator.context, plan->loop);
-            return 0;
-        }
-        if (program->loops) {
-            memcpy(loops, program->loops, program->n_loops * sizeof *loops);
-            program->allocator.release(program->allocator.context, program->loops);
-        }
-        program->loops = loops;
-        program->room_for_loops = room;
+    if (!tj_make_room(plan->loader, (void **)&program->loops, program->n_loops, &program->room_for_loops)) {
+        program->allocator.release(program->allocator.context, plan->loop);
+        return 0;
     }
     program->loops[program->n_loops++] = plan->loop;
     return 1;

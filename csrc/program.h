@@ -14,6 +14,10 @@
  * Segments. Instructions follow each other from word 0; a segment ends with END, the next starts behind it, the last END is the last
  * word. There are no jumps.
  *
+ * Tiles. A TILES instruction runs a body of instructions once per tile, a piece of the leading axis of large arrays, so that what lies
+ * between them stays in the cache. The tiles are shared out to a fixed number of parts, which several threads may take: the same bits
+ * come out at any number of threads. The body sees the arrays through views, which are the buffers behind the last external one.
+ *
  * Instructions. Word 0 of each is: opcode (low 32 bits) | operand d (high 32 bits). "slot k" is the 8 bytes at arena offset 8 * k.
  *
  *   elementwise   opcode | d << 32, a | b << 32 [, c]     slot d = op(slot a, slot b, slot c); three words when op takes three operands
@@ -35,14 +39,22 @@
  *                 which initialise the elements and then reduce into them over the axes of stride 0. The elements of one output
  *                 are distinct but for axes of stride 0. The order of iteration is not defined: an input may share memory with an
  *                 output only at exactly the same elements.
- *   MATMUL        dtype | batch axes << 32, m, n, k, batch sizes, then for a, b, out: buffer, offset, row stride, column stride,
- *                 batch strides       out = a @ b for each batch index; any strides; out overlaps neither a nor b
+ *   MATMUL        dtype | adds << 8 | batch axes << 32, m, n, k, batch sizes, then for a, b, out: buffer, offset, row stride, column
+ *                 stride, batch strides       out = a @ b, or += where `adds` is 1, for each batch index; any strides; out overlaps
+ *                 neither a nor b
  *   TAKE          dtype, outer, n, inner, count, (source), (indices), (destination)
  *                 destination[i, j, k] = source[i, indices[j], k]; negative indices count from the end; TJ_INDEX when out of range
  *   TAKE_SET ADD  dtype, outer, n, inner, count, (destination), (indices), (source)
  *                 destination[i, indices[j], k] = or += source[i, j, k], in the order of j
  *   CUMSUM CUMPROD  dtype, outer, n, inner, (source), (destination)    along the middle axis; source may be the destination
  *   ARGSORT ARGMAX ARGMIN  the same words; the destination holds i64. Stable, NaN last; the first extremum, a NaN counts as it
+ *   TILES         parts | tiles << 32, views | threads << 32, words of the body | words of the last tile's body << 32,
+ *                 views: kind | buffer << 32, offset, step from tile to tile, step from part to part, bytes, bytes in the last tile
+ *                 then the body, ended by END, and that of the last tile where it has words of its own. Part p runs the tiles from
+ *                 p * tiles / parts on. In both bodies view k is buffer (external buffers) + 1 + k. Kinds: READ; WRITE, whose tiles do not
+ *                 overlap; SUM, zero when a part begins and its own; LOCAL, memory of the thread from `offset` on. Bodies hold LOOP to
+ *                 ARGMIN without the scalar instructions, and write to views alone; what they read without a view, no view writes.
+ *                 `threads` 1 says that the parts are worth threads.
  *
  * Values: integers wrap, integer division by zero gives 0, max and min propagate NaN, sums are pairwise.
  */
@@ -53,12 +65,14 @@
 #include <stdint.h>
 
 /* [cffi] */
-enum { TJ_FORMAT = 1, TJ_FIRST_ELEMENTWISE = 32 };
+enum { TJ_FORMAT = 2, TJ_FIRST_ELEMENTWISE = 32 };
 
 enum { TJ_BOOL, TJ_I32, TJ_I64, TJ_F32, TJ_F64, TJ_DTYPES };
 
 enum { TJ_END, TJ_GUARD_EQUAL, TJ_HOST_CALL, TJ_LOOP, TJ_LOAD1, TJ_LOAD4, TJ_LOAD8, TJ_STORE1, TJ_STORE4, TJ_STORE8, TJ_MATMUL, TJ_TAKE,
-       TJ_TAKE_SET, TJ_TAKE_ADD, TJ_CUMSUM, TJ_CUMPROD, TJ_ARGSORT, TJ_ARGMAX, TJ_ARGMIN, TJ_STRUCTURAL };
+       TJ_TAKE_SET, TJ_TAKE_ADD, TJ_CUMSUM, TJ_CUMPROD, TJ_ARGSORT, TJ_ARGMAX, TJ_ARGMIN, TJ_TILES, TJ_STRUCTURAL };
+
+enum { TJ_VIEW_READ, TJ_VIEW_WRITE, TJ_VIEW_SUM, TJ_VIEW_LOCAL, TJ_VIEW_KINDS };
 
 enum { TJ_KIND_STORE, TJ_KIND_ADD, TJ_KIND_SUM, TJ_KIND_PROD, TJ_KIND_MAX, TJ_KIND_MIN, TJ_KIND_ANY, TJ_KIND_ALL, TJ_KINDS };
 
@@ -66,6 +80,8 @@ enum { TJ_KIND_STORE, TJ_KIND_ADD, TJ_KIND_SUM, TJ_KIND_PROD, TJ_KIND_MAX, TJ_KI
 enum { TJ_DONE, TJ_GUARD, TJ_HOST, TJ_INDEX, TJ_MEMORY, TJ_COUNT, TJ_NULL, TJ_LENGTH, TJ_ALIGNMENT, TJ_OVERLAP };
 
 typedef struct { uint64_t nbytes; uint32_t alignment; uint32_t writable; } tj_buffer;
+
+typedef struct tj_threads tj_threads;
 
 typedef struct {
     const uint64_t *words;    uint64_t n_words;
@@ -76,6 +92,7 @@ typedef struct {
     uint64_t n_guards, n_hosts;                     /* their numbers are below these */
     uintptr_t dgemm, sgemm, dgemv, sgemv;           /* BLAS functions of the Fortran interface, or 0 */
     uint64_t simd;                                  /* 0: the best that the CPU has; 1 baseline, 2 at most avx2, 3 at most avx512 */
+    tj_threads *threads;                            /* who runs the parts of TILES besides the caller, or NULL */
 } tj_source;
 
 typedef struct { int64_t word; const char *reason; } tj_error;
@@ -122,6 +139,15 @@ void *tj_base(tj_workspace *workspace, uint64_t buffer);
 /* What the last status was about: the number and word of a guard or host call; the index and length of TJ_INDEX; the buffer (and
    other buffer) of a fault. */
 int64_t tj_detail(const tj_workspace *workspace, int which);
+
+/* A team of threads, none started yet; NULL without memory. It outlives the programs that were given it. */
+tj_threads *tj_threads_new(void);
+
+/* Ends the threads; no sweep may be going on, and no program that was given the team may run again. */
+void tj_threads_free(tj_threads *threads);
+
+/* How many threads run the parts of TILES, the caller included: 1 to 256. Threads that are too many end before it returns. */
+void tj_threads_set(tj_threads *threads, int count);
 
 /* The elementwise instructions compiled in, from opcode TJ_FIRST_ELEMENTWISE on, one a line: name, first dtype, dtype, result, arity,
    C text, separated by tabs. */

@@ -59,7 +59,7 @@ int tj_execute(tj_workspace *w, const uint64_t *ip) {
     static const void *const labels[TJ_OPCODES] = {
         TJ_LABEL(END), TJ_LABEL(GUARD_EQUAL), TJ_LABEL(HOST_CALL), TJ_LABEL(LOOP), TJ_LABEL(LOAD1), TJ_LABEL(LOAD4), TJ_LABEL(LOAD8),
         TJ_LABEL(STORE1), TJ_LABEL(STORE4), TJ_LABEL(STORE8), TJ_LABEL(MATMUL), TJ_LABEL(TAKE), TJ_LABEL(TAKE_SET), TJ_LABEL(TAKE_ADD),
-        TJ_LABEL(CUMSUM), TJ_LABEL(CUMPROD), TJ_LABEL(ARGSORT), TJ_LABEL(ARGMAX), TJ_LABEL(ARGMIN),
+        TJ_LABEL(CUMSUM), TJ_LABEL(CUMPROD), TJ_LABEL(ARGSORT), TJ_LABEL(ARGMAX), TJ_LABEL(ARGMIN), TJ_LABEL(TILES),
 #define TJ_ROW(name, first, dtype, result, expr, text, kind, vector) TJ_LABEL(name##_##dtype),
 #pragma push_macro("TJ_OP1")
 #pragma push_macro("TJ_OP2")
@@ -111,6 +111,12 @@ int tj_execute(tj_workspace *w, const uint64_t *ip) {
         TJ_NEXT(9)
     TJ_CASE(ARGSORT) TJ_CASE(ARGMAX) TJ_CASE(ARGMIN) tj_order_run(w, ip);
         TJ_NEXT(9)
+    TJ_CASE(TILES) {
+        const int status = tj_region_run(w, w->program->regions[ip[1]]);
+        if (TJ_UNLIKELY(status != TJ_DONE))
+            return status;
+    }
+        TJ_NEXT(TJ_D)
 #include "generated/ops.def"
 
 #if !TJ_LABELS

@@ -6,17 +6,19 @@
 
 static size_t round_up(size_t nbytes) { return (nbytes + 63) & ~(size_t)63; }
 
-tj_workspace *tj_workspace_new(const tj_program *program) {
+/* A workspace, without an arena if it is a lane. */
+static tj_workspace *make(const tj_program *program, int lane) {
     const tj_allocator allocator = program->allocator;
     const size_t sizes[] = {
         round_up(sizeof(tj_workspace)),
-        round_up(program->arena_bytes),
-        round_up((program->n_buffers + 1) * sizeof(uint8_t *)),
+        round_up(lane ? 0 : program->arena_bytes),
+        round_up((program->n_buffers + program->most_views + 1) * sizeof(uint8_t *)),
         round_up((program->most_memories + 2) * TJ_BLOCK_BYTES),
         round_up((program->most_slots + 1) * sizeof(void *)),
         round_up(program->most_outputs * sizeof(tj_cascade)),
         round_up(program->scratch_bytes),
         round_up(program->n_buffers * sizeof(uint32_t)),
+        round_up(program->local_bytes),
     };
     size_t total = 64;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
@@ -30,7 +32,7 @@ tj_workspace *tj_workspace_new(const tj_program *program) {
     uint8_t *const arena = part += sizes[0];
     /* A program may read what it has not written: it finds zeros, not what the memory held before. */
     memset(arena, 0, sizes[1]);
-    if (program->constant_bytes)
+    if (program->constant_bytes && !lane)
         memcpy(arena, program->constants, program->constant_bytes);
     w->base = (uint8_t **)(part += sizes[1]);
     memset(w->base, 0, sizes[2]);
@@ -43,11 +45,17 @@ tj_workspace *tj_workspace_new(const tj_program *program) {
     w->order = (uint32_t *)(part += sizes[6]);
     for (uint64_t k = 0; k < program->n_buffers; k++)
         w->order[k] = (uint32_t)k + 1;
+    w->local = part += sizes[7];
+    memset(w->local, 0, sizes[8]);
     w->program = program;
     w->allocator = allocator;
     w->memory = memory;
     return w;
 }
+
+tj_workspace *tj_workspace_new(const tj_program *program) { return make(program, 0); }
+
+tj_workspace *tj_lane_new(const tj_program *program) { return make(program, 1); }
 
 static void drop_seeds(tj_workspace *w) {
     if (w->seeds)
@@ -60,6 +68,10 @@ void tj_workspace_free(tj_workspace *w) {
     if (!w)
         return;
     drop_seeds(w);
+    for (int k = 0; w->lanes && k < TJ_MAX_THREADS; k++)
+        tj_workspace_free(w->lanes[k]);
+    if (w->lanes)
+        w->allocator.release(w->allocator.context, w->lanes);
     w->allocator.release(w->allocator.context, w->memory);
 }
 

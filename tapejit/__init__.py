@@ -27,6 +27,7 @@ from .errors import (
     UnsoundTraceError,
     UnsupportedError,
 )
+from .kernel.threads import get_num_threads, set_num_threads
 from .primitive import primitive
 from .register import register_lowering
 from .roles import (
@@ -103,6 +104,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -117,6 +119,7 @@ __all__ = [
     "primitive",
     "register_container",
     "register_lowering",
+    "set_num_threads",
     "split",
     "stop_gradient",
     "trace",

@@ -14,6 +14,7 @@ REDUCIBLE = {  # kind -> the dtypes that it takes
     "store": ("bool", "i32", "i64", "f32", "f64"), "add": ("i32", "i64", "f32", "f64"), "sum": ("i32", "i64", "f32", "f64"),
     "prod": ("i32", "i64", "f32", "f64"), "max": ("bool", "i32", "i64", "f32", "f64"), "min": ("bool", "i32", "i64", "f32", "f64"),
     "any": ("bool",), "all": ("bool",)}
+VIEWS = {name: getattr(lib, f"TJ_VIEW_{name.upper()}") for name in ("read", "write", "sum", "local")}
 MAX_REGISTERS = 4096  # of a loop
 MAX_MICROS = 60000  # of a loop, inputs and micro-operations together
 _MASK = (1 << 64) - 1
@@ -91,11 +92,11 @@ class Assembler:
 
     # -- matrices
 
-    def matmul(self, dtype, batch, m, n, k, a, b, out):
-        """out = a @ b; each of a, b, out is (buffer, offset, batch strides, row stride, column stride) in bytes. i32, i64, f32, f64."""
+    def matmul(self, dtype, batch, m, n, k, a, b, out, adds=False):
+        """out = (or +=) a @ b; each of a, b, out is (buffer, offset, batch strides, row stride, column stride) in bytes. i32, i64, f32, f64."""
         batch = tuple(batch)
         count = 5 + len(batch) + 3 * (4 + len(batch))
-        self.words.extend((lib.TJ_MATMUL | count << 32, DTYPE_CODE[dtype] | len(batch) << 32, m, n, k, *batch))
+        self.words.extend((lib.TJ_MATMUL | count << 32, DTYPE_CODE[dtype] | adds << 8 | len(batch) << 32, m, n, k, *batch))
         for buffer, offset, batch_strides, row_stride, column_stride in (a, b, out):
             self.words.extend((buffer, offset, row_stride & _MASK, column_stride & _MASK, *(s & _MASK for s in batch_strides)))
 
@@ -142,6 +143,26 @@ class Assembler:
     def host(self, number, buffer=0):
         """Stop for Python to call host function `number`, which writes to external buffer `buffer` (0: to the arena)."""
         self.words.extend((lib.TJ_HOST_CALL | 2 << 32, number | buffer << 32))
+
+    # -- tiles
+
+    def tiles(self, parts, count, threads, views, body, last):
+        """Run the words `body` for each of `count` tiles, `last` (None: the same) for the last one; both end in an END.
+
+        views   [(kind, buffer, offset, step from tile to tile, step from part to part, bytes, bytes in the last tile)]: the buffers that
+                the bodies see behind the external ones; a kind is a key of VIEWS
+        """
+        last = last or ()
+        count_words = 4 + 6 * len(views) + len(body) + len(last)
+        self.words.extend((lib.TJ_TILES | count_words << 32, parts | count << 32, len(views) | bool(threads) << 32, len(body) | len(last) << 32))
+        for kind, buffer, *rest in views:
+            self.words.extend((VIEWS[kind] | buffer << 32, *rest))
+        self.words.extend(body)
+        self.words.extend(last)
+
+    def body(self):
+        """An Assembler for the body of tiles."""
+        return Assembler(self.buffers)
 
     def end(self):
         """End a segment; what follows is the next."""

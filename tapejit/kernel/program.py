@@ -31,7 +31,9 @@ except ImportError as error:
     raise ImportError("tapejit's compiled kernel is missing or does not load: build it with 'pip install .', or in a checkout with "
                       f"'python3 setup.py build_ext --inplace' ({error})") from error
 
-FORMAT = 1  # of the words; the compiled kernel must have the same
+from .threads import team  # noqa: E402  needs the kernel
+
+FORMAT = 2  # of the words; the compiled kernel must have the same
 DTYPE_CODE = {name: code for code, name in enumerate(NATIVE)}
 from_buffer = ffi.from_buffer
 CHARS = ffi.typeof("char[]")  # from_buffer(CHARS, x, True): x must be writable; faster than with keywords
@@ -144,7 +146,7 @@ class Program:
         source = ffi.new("tj_source *", {
             "words": keep[0], "n_words": len(words), "constants": keep[1], "constant_bytes": len(self.constants),
             "arena_bytes": arena_bytes, "segments": keep[2], "n_segments": len(self.segments), "buffers": keep[3],
-            "n_buffers": len(self.buffers), "n_guards": len(self.guards), "n_hosts": len(self.hosts), "simd": simd,
+            "n_buffers": len(self.buffers), "n_guards": len(self.guards), "n_hosts": len(self.hosts), "simd": simd, "threads": team,
             **blas.known()})
         error = ffi.new("tj_error *")
         c = lib.tj_program_load(source, error)

@@ -67,7 +67,7 @@ static void release(void *context, void *memory) {
                      int *ld_b, void *beta, void *c_, int *ld_c) {                                                        \
         const T *a = a_, *b = b_;                                                                                         \
         T *c = c_;                                                                                                        \
-        check(*(T *)alpha == 1 && *(T *)beta == 0, "alpha and beta");                                                     \
+        check(*(T *)alpha == 1 && (*(T *)beta == 0 || *(T *)beta == 1), "alpha and beta");                                \
         check(*ld_c >= *m && *ld_a >= (*flag_a == 'N' ? *m : *k) && *ld_b >= (*flag_b == 'N' ? *k : *n), "a leading dimension"); \
         for (int j = 0; j < *n; j++)                                                                                      \
             for (int i = 0; i < *m; i++) {                                                                                \
@@ -75,7 +75,7 @@ static void release(void *context, void *memory) {
                 for (int l = 0; l < *k; l++)                                                                              \
                     total += (*flag_a == 'N' ? a[i + (int64_t)l * *ld_a] : a[l + (int64_t)i * *ld_a])                     \
                            * (*flag_b == 'N' ? b[l + (int64_t)j * *ld_b] : b[j + (int64_t)l * *ld_b]);                    \
-                c[i + (int64_t)j * *ld_c] = total;                                                                        \
+                c[i + (int64_t)j * *ld_c] = total + (*(T *)beta ? c[i + (int64_t)j * *ld_c] : 0);                         \
             }                                                                                                             \
     }
 #define GEMV(name, T)                                                                                                      \
@@ -83,12 +83,12 @@ static void release(void *context, void *memory) {
                      void *y_, int *step_y) {                                                                             \
         const T *a = a_, *x = x_;                                                                                         \
         T *y = y_;                                                                                                        \
-        check(*(T *)alpha == 1 && *(T *)beta == 0 && *ld >= *m && *step_x > 0 && *step_y > 0, "arguments of a vector product"); \
+        check(*(T *)alpha == 1 && (*(T *)beta == 0 || *(T *)beta == 1) && *ld >= *m && *step_x > 0 && *step_y > 0, "arguments of a vector product"); \
         for (int i = 0; i < (*flag == 'N' ? *m : *n); i++) {                                                              \
             T total = 0;                                                                                                  \
             for (int j = 0; j < (*flag == 'N' ? *n : *m); j++)                                                            \
                 total += (*flag == 'N' ? a[i + (int64_t)j * *ld] : a[j + (int64_t)i * *ld]) * x[(int64_t)j * *step_x];    \
-            y[(int64_t)i * *step_y] = total;                                                                              \
+            y[(int64_t)i * *step_y] = total + (*(T *)beta ? y[(int64_t)i * *step_y] : 0);                                 \
         }                                                                                                                 \
     }
 GEMM(dgemm, double)
@@ -139,19 +139,22 @@ static uint64_t read_programs(const char *path, program *programs) {
     return count;
 }
 
+static tj_threads *team;                      /* of three threads while programs are corrupted, else NULL */
+
 static tj_program *load(const program *p, accounts *a, tj_error *error) {
     const tj_source source = {.words = p->words, .n_words = p->n_words, .constants = p->constants, .constant_bytes = p->constant_bytes,
                               .arena_bytes = p->arena_bytes, .buffers = p->buffers, .n_buffers = p->n_buffers, .segments = p->segments,
                               .n_segments = p->n_segments, .n_guards = p->n_guards, .n_hosts = p->n_hosts, .dgemm = (uintptr_t)dgemm,
-                              .sgemm = (uintptr_t)sgemm, .dgemv = (uintptr_t)dgemv, .sgemv = (uintptr_t)sgemv, .simd = below(4)};
+                              .sgemm = (uintptr_t)sgemm, .dgemv = (uintptr_t)dgemv, .sgemv = (uintptr_t)sgemv, .simd = below(4),
+                              .threads = below(2) ? team : NULL};
     return tj_program_load_with(&source, &(tj_allocator){allocate, release, a}, error);
 }
 
-/* How many elements the accepted program goes through; programs with large empty strides may be valid and endless. */
-static double work_of(const program *p) {
+/* How many elements the accepted words go through; programs with large empty strides may be valid and endless. */
+static double work_of(const uint64_t *words, uint64_t n_words) {
     double total = 0;
-    for (uint64_t at = 0; at < p->n_words;) {
-        const uint64_t *w = p->words + at;
+    for (uint64_t at = 0; at < n_words;) {
+        const uint64_t *w = words + at;
         const uint32_t opcode = (uint32_t)w[0];
         double work = 1;
         uint64_t length = w[0] >> 32;
@@ -169,6 +172,11 @@ static double work_of(const program *p) {
             work = (double)w[2] * (double)w[3] * (1 + (double)w[4]);
             for (uint64_t k = 0; k < w[1] >> 32; k++)
                 work *= (double)w[5 + k];
+        } else if (opcode == TJ_TILES) {
+            const uint64_t header = 4 + 6 * (uint64_t)(uint32_t)w[2], body = (uint32_t)w[3];
+            work = (double)(w[1] >> 32) * ((double)header + work_of(w + header, body)) + work_of(w + header + body, w[3] >> 32);
+            for (uint64_t k = 0; k < (uint32_t)w[2]; k++)    /* sums are cleared */
+                work += (double)(uint32_t)w[1] * (double)w[4 + 6 * k + 4] / 8;
         } else if (opcode >= TJ_TAKE && opcode <= TJ_TAKE_ADD)
             work = (double)w[2] * (1 + (double)w[5]) * (1 + (double)w[4]);
         else if (opcode >= TJ_CUMSUM)
@@ -283,13 +291,14 @@ static int fuzz(const program *programs, uint64_t n_programs, uint64_t count) {
         if (!loaded) {
             check(error.reason && error.word >= -1 && error.word < (int64_t)p.n_words, "a refusal without a reason");
             refused++;
-        } else if (work_of(&p) > WORK) {
+        } else if (work_of(p.words, p.n_words) > WORK) {
             too_long++;
         } else {
             tj_workspace *w = tj_workspace_new(loaded);
             if (w)
                 run(w, &p, below(2) != 0);
             ran += w != NULL;
+            too_long += w == NULL;            /* more memory than there is */
             tj_workspace_free(w);
         }
         tj_program_free(loaded);
@@ -328,10 +337,14 @@ int main(int n, char **arguments) {
     const uint64_t n_programs = read_programs(arguments[1], programs);
     const int failures = strcmp(arguments[2], "failures") == 0;
     state = 88172645463325252u + (n > 3 ? strtoull(arguments[3], NULL, 10) * 0x9e3779b97f4a7c15u : 0);
+    team = failures ? NULL : tj_threads_new();
+    if (team)
+        tj_threads_set(team, 3);
     const int result = failures ? fail_in_turn(programs, n_programs) : fuzz(programs, n_programs, strtoull(arguments[2], NULL, 10));
     for (uint64_t k = 0; k < n_programs; k++) {
         free(programs[k].words);
         free(programs[k].constants);
     }
+    tj_threads_free(team);
     return result;
 }

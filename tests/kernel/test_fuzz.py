@@ -112,7 +112,31 @@ def seed_programs():
         assembler.matmul("f32", (), 20, 1, 60, (1, 0, (), 152, 4), (1, 476, (), -8, 0), (2, 152, (), -8, 0))
         assembler.end()
 
+    def tiles(assembler):
+        views = [("read", 1, 0, 96, 0, 96, 48), ("write", 3, 0, 96, 0, 96, 48), ("sum", 0, 128, 0, 64, 48, 48), ("local", 0, 0, 0, 0, 96, 48)]
+        read, write, total, local = range(4, 8)
+        bodies = []
+        for rows in (2, 1):
+            body = assembler.body()
+            body.loop((rows, 6), [(read, 0, "f64", (48, 8)), (0, 8, "f64", (0, 0))], [("multiply", "f64", 2, 0, 1)],
+                      [("store", 2, local, 0, "f64", (48, 8)), ("add", 2, total, 0, "f64", (0, 8))])
+            body.matmul("f64", (), rows, 2, 3, (local, 0, (), 48, 8), (2, 0, (), 8, 24), (write, 0, (), 48, 8))
+            body.take("f64", rows, 6, 1, 1, (local, 0), (0, 64), (write, 16 if rows == 2 else 40))
+            body.cumsum("f64", rows, 6, 1, (read, 0), (local, 0))
+            body.end()
+            bodies.append(body.words)
+        assembler.tiles(2, 2, True, views, *bodies)
+        assembler.loop((2, 6), [(0, 128, "f64", (64, 8))], [], [("sum", 0, 0, 72, "f64", (0, 8))])
+        assembler.end()
+
+    def added_product(assembler):
+        assembler.matmul("f64", (), 20, 20, 20, (1, 0, (), 160, 8), (1, 0, (), 8, 160), (2, 0, (), 160, 8), adds=True)
+        assembler.matmul("f64", (), 2, 3, 2, (1, 0, (), 160, 8), (1, 0, (), 8, 160), (2, 0, (), 160, 8), adds=True)
+        assembler.end()
+
     return [
+        assemble(tiles, [matrix, vector], [matrix], np.array([1.0, 2.0, -0.5, 3.0, 0, 0, 0, 0]).tobytes() + bytes(8), 512),
+        assemble(added_product, [Type("f64", (20, 20))], [Type("f64", (20, 20))], constants, 64),
         assemble(scalars, [scalar], [scalar], constants, 256, hosts=[host], guards=[0]),
         assemble(loops, [matrix, vector], [matrix], constants, 400),
         assemble(long_loop, [Type("f64", (2, 300))], [Type("f64", (300, 2))], constants, 2600),
