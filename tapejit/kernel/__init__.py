@@ -2,6 +2,7 @@
 
     classify  what each record becomes, and in which phase it runs
     fuse      which records run together: runs of scalar instructions, fused loops, single steps (`schedule_records`: kind by kind)
+    tiling    which of these run together over a long axis, a piece at a time
     plan      where values lie in memory
     encode    words
     program   what executes them: verified when loaded, then run unchecked
@@ -13,6 +14,7 @@ from .encode import Encoder
 from .fuse import Schedule
 from .plan import Layout
 from .program import GuardMissed, Program
+from .tiling import tile
 
 __all__ = ["GuardMissed", "Program", "compile_tape"]
 
@@ -25,6 +27,7 @@ def compile_tape(tape, late=(), added=()):
     added  output positions (float32 and float64) whose buffers are added to; the others are set.
     """
     schedule = Schedule(Facts(tape, late, added))
+    tile(schedule)
     layout = Layout(schedule)
     program = Encoder(schedule, layout).program()
     program.summary = describe(schedule, layout)

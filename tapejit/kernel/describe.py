@@ -2,14 +2,14 @@
 
 from ..ops import ROWS
 from . import classify
-from .fuse import Loop, Run
+from .groups import Loop, Run, Tiles
 
 LINES_LIMIT = 40  # groups told one by one
 
 
 def describe(schedule, layout):
     """The text; the groups in the order in which they run."""
-    groups = schedule.groups
+    groups = [member for g in schedule.groups for member in (g.groups if isinstance(g, Tiles) else (g,))]
     scalars = sum(len(g.items) for g in groups if isinstance(g, Run))
     guards = sum(len(g.guards) for g in groups if isinstance(g, Run))
     loops = sum(isinstance(g, Loop) for g in groups)
@@ -19,8 +19,14 @@ def describe(schedule, layout):
     parts = [f"{n} {what}{'s' if n > 1 else ''}" for n, what in counted if n]
     parts.append(f"arena {layout.arena_bytes} bytes" + (f", {len(layout.constants)} of constants" if layout.constants else ""))
     lines = ["; ".join(parts)]
-    told = [g for g in groups if not isinstance(g, Run) or g.items or g.guards]
-    lines += [_line(schedule, layout, g) for g in told[:LINES_LIMIT]]
+    told = []
+    for group in schedule.groups:
+        if isinstance(group, Tiles):
+            told.append(f"{group.count} tiles of {group.rows} rows in {group.parts} parts, each:")
+            told += ["  " + _line(schedule, layout, member) for member in group.groups]
+        elif not isinstance(group, Run) or group.items or group.guards:
+            told.append(_line(schedule, layout, group))
+    lines += told[:LINES_LIMIT]
     if len(told) > LINES_LIMIT:
         lines.append(f"... and {len(told) - LINES_LIMIT} more")
     return "\n".join(lines)

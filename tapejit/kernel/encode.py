@@ -13,10 +13,49 @@ from ..tape.interpret import evaluate
 from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
 from .format import LOAD, STORE, Assembler, opcode
-from .fuse import Loop, Run
+from .groups import Loop, Run, Tiles
 from .program import HostCall, Program, View
 from .rows import NATIVE
 from .views import row_major, squeeze, unsqueeze
+
+
+class TileViews:
+    """The views through which the groups of Tiles see storages: `given` as the Assembler takes them."""
+
+    def __init__(self, tiles, layout, first):
+        self.tiles, self.layout, self.first = tiles, layout, first
+        self.last_rows = tiles.n - (tiles.count - 1) * tiles.rows
+        self.given, self.numbers = [], {}
+
+    def locate(self, place, access):
+        """(buffer, offset) of a place in the body."""
+        storage, offset = place[:2]
+        if access.sums:
+            total = access.sums
+            start = self.layout.base[total.storage]
+            return self._view(total.storage, ("sum", 0, start, 0, total.step, total.nbytes, total.nbytes)), 0
+        if not access.stride:
+            return self.layout.locate(place)
+        tiles, nbytes = self.tiles, (self.tiles.rows * access.stride, self.last_rows * access.stride)
+        if storage in tiles.local:
+            return self._view(storage, ("local", 0, tiles.local[storage], 0, 0, *nbytes)), offset
+        buffer, start = self.layout.locate((storage, access.shift * access.stride))
+        kind = "write" if storage in tiles.tiled else "read"
+        number = self._view((storage, access.stride, access.shift), (kind, buffer, start, nbytes[0], 0, *nbytes))
+        return number, offset - access.shift * access.stride
+
+    def _view(self, key, given):
+        number = self.numbers.get(key)
+        if number is None:
+            number = self.numbers[key] = self.first + len(self.given)
+            self.given.append(given)
+        return number
+
+    @staticmethod
+    def strides_in_sum(total, strides):
+        """The strides of an output in the memory of a sum, which holds the axes that are not summed over in C order."""
+        dense = iter(row_major(total.shape, ITEMSIZE[total.dtype]))
+        return tuple(next(dense) if s else 0 for s in strides)
 
 
 class Encoder:
@@ -42,7 +81,9 @@ class Encoder:
                 if isinstance(group, Run):
                     self._run(group)
                 elif isinstance(group, Loop):
-                    self._loop(g, group)
+                    self._loop(group)
+                elif isinstance(group, Tiles):
+                    self._tiles(group)
                 else:
                     self._step(group)
             for position, v in finals:
@@ -100,40 +141,23 @@ class Encoder:
 
     # -- loops
 
-    def _loop(self, g, loop):
-        schedule, facts, locate = self.schedule, self.facts, self.layout.locate
-        register_of_input, inputs = {}, []
+    def _loop(self, loop):
+        locate = self.layout.locate
+        inputs = [(*locate(place), dtype, place[2]) for place, dtype in loop.reads]
+        outputs = [(kind, *locate(place), dtype, place[2]) for kind, _, dtype, place in loop.writes]
+        self._assemble_loop(self.assembler, loop, loop.shape, inputs, outputs)
 
-        def read(place, dtype):
-            """The register, as a negative number, of the input at a place (storage, offset, strides)."""
-            key = (place, dtype)
-            found = register_of_input.get(key)
-            if found is None:
-                found = register_of_input[key] = -1 - len(inputs)
-                inputs.append((*locate(place), dtype, place[2]))
-            return found
-
-        steps, last_use = [], {}
-        for k in loop.records:
-            sources = []
-            for o in facts.operands_of(k):
-                if schedule.register[o] == g:
-                    sources.append(schedule.alias.get(o, o))
-                else:
-                    storage, offset, strides = schedule.where(o)
-                    sources.append(read((storage, offset, schedule.over(o, strides, k)), facts.dtype[facts.type[o]]))
-                last_use[sources[-1]] = k
-            steps.append((k, sources))
-        closings = [("store", k, facts.dtype[facts.type[k]], schedule.where(k)) for k in loop.records if k in schedule.stored]
-        for kind, source, dtype, place in loop.closings:
-            closings.append((kind, read(source, dtype) if type(source) is tuple else source, dtype, place))
-        for _, source, _, _ in closings:
+    def _assemble_loop(self, assembler, loop, shape, inputs, outputs):
+        """Assemble a loop; inputs [(buffer, offset, dtype, strides)], outputs [(kind, buffer, offset, dtype, strides)]."""
+        facts, last_use = self.facts, {}
+        for k, sources in loop.steps:
+            last_use.update(dict.fromkeys(sources, k))
+        for _, source, _, _ in loop.writes:
             last_use[source] = None
-
         register = {-1 - j: j for j in range(len(inputs))}  # of each source
         size = [ITEMSIZE[dtype] for _, _, dtype, _ in inputs]  # of what each register holds
         free, micros = [], []
-        for k, sources in steps:
+        for k, sources in loop.steps:
             registers = [register[source] for source in sources]
             dying = {register[source] for source in sources if last_use[source] == k}
             itemsize = ITEMSIZE[facts.dtype[facts.type[k]]]
@@ -153,8 +177,8 @@ class Encoder:
                 free.append(target)
             micros.append((*facts.instruction_of_form[facts.form[k]], target, *registers))
         loop.registers = len(size)
-        outputs = [(kind, register[source], *locate(place), dtype, place[2]) for kind, source, dtype, place in closings]
-        self.assembler.loop(loop.shape, inputs, micros, outputs)
+        outputs = [(kind, register[source], *rest) for (kind, *rest), (_, source, _, _) in zip(outputs, loop.writes)]
+        assembler.loop(shape, inputs, micros, outputs)
 
     # -- steps
 
@@ -186,6 +210,68 @@ class Encoder:
         else:
             around, count = self._around(result.shape, axis), classify.count(first.shape)
             self.assembler.take_update(step.name[5:], result.dtype, *around, count, locate(result_at), locate(first_at), locate(second_at))
+
+    # -- tiles
+
+    def _tiles(self, tiles):
+        assembler, (locate, base) = self.assembler, (self.layout.locate, self.layout.base)
+        views = TileViews(tiles, self.layout, len(assembler.buffers) + 1)
+        bodies = []
+        for rows in dict.fromkeys((tiles.rows, views.last_rows)):
+            body = assembler.body()
+            for group, role, accesses in zip(tiles.groups, tiles.roles, tiles.accesses):
+                if isinstance(group, Loop):
+                    self._loop_in_tile(body, views, rows, group, accesses)
+                else:
+                    self._step_in_tile(body, views, rows, group, role, accesses)
+            body.end()
+            bodies.append(body.words)
+        assembler.tiles(tiles.parts, tiles.count, tiles.threads, views.given, *bodies, *[None] * (2 - len(bodies)))
+        for total in tiles.sums:
+            inputs = [(0, base[total.storage], total.dtype, (total.step, *row_major(total.shape, ITEMSIZE[total.dtype])))]
+            outputs = [(total.kind, 0, *locate(total.place), total.dtype, (0, *total.place[2]))]
+            assembler.loop((tiles.parts, *total.shape), inputs, [], outputs)
+
+    def _loop_in_tile(self, body, views, rows, loop, accesses):
+        inputs = [(*views.locate(place, access), dtype, place[2]) for (place, dtype), access in zip(loop.reads, accesses)]
+        outputs = []
+        for (kind, _, dtype, place), access in zip(loop.writes, accesses[len(inputs):]):
+            kind, strides = ("add", views.strides_in_sum(access.sums, place[2])) if access.sums else (kind, place[2])
+            outputs.append((kind, *views.locate(place, access), dtype, strides))
+        self._assemble_loop(body, loop, (rows, *loop.shape[1:]), inputs, outputs)
+
+    def _step_in_tile(self, body, views, rows, step, role, accesses):
+        if step.name == "matmul":
+            return self._matmul_in_tile(body, views, rows, step, role.name, accesses)
+        places = [place for _, place in step.operands] + [step.result[1]]
+        axis = self.facts.tape.params_of(step.record)[0]
+        # The accesses stand in the order of the instruction's operands.
+        if step.name in ("take", "take_set", "take_add"):
+            large, indices = (step.operands[0][0], step.operands[1][0]) if step.name == "take" else (step.result[0], step.operands[0][0])
+            order = (0, 1, 2) if step.name == "take" else (2, 0, 1)
+            (outer, n, inner), count = self._around(large.shape, axis), classify.count(indices.shape)
+            outer, count = (rows, count) if role.name == "outer" else (outer, rows)
+            first, second, third = [views.locate(places[k], access) for k, access in zip(order, accesses)]
+            if step.name == "take":
+                body.take(large.dtype, outer, n, inner, count, first, second, third)
+            else:
+                body.take_update(step.name[5:], large.dtype, outer, n, inner, count, first, second, third)
+            return None
+        type = step.operands[0][0]
+        _, n, inner = self._around(type.shape, axis)
+        getattr(body, step.name)(type.dtype, rows, n, inner, *[views.locate(place, access) for place, access in zip(places, accesses)])
+        return None
+
+    def _matmul_in_tile(self, body, views, rows, step, axis, accesses):
+        (a, a_at), (b, b_at) = step.operands
+        result, at = step.result
+        operands = []
+        for type, place, access in zip((a, b, result), (a_at, b_at, at), accesses):
+            strides = unsqueeze(type.shape, views.strides_in_sum(access.sums, place[2]) if access.sums else place[2])
+            operands.append((*views.locate(place, access), strides[:-2], strides[-2], strides[-1]))
+        (*batch, m, k), n = a.shape, b.shape[-1]
+        sides = {"m": m, "n": n, "k": k, **dict(enumerate(batch)), axis: rows}
+        body.matmul(a.dtype, [sides[j] for j in range(len(batch))], sides["m"], sides["n"], sides["k"], *operands, adds=axis == "k")
 
     def _matmul(self, step):
         (a, a_at), (b, b_at) = step.operands

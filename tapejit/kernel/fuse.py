@@ -1,69 +1,28 @@
-"""Fuse: which records of a tape run together, and in which order. In: `Facts` of a tape. Out: a `Schedule`, a list of groups.
-
-    Run    scalar instructions one after the other, then the guards that they decide
-    Loop   elementwise records over one iteration shape, whose intermediate values are registers, and its closings: what is
-           stored, accumulated or reduced into memory when a block of elements is done
-    Step   one instruction that is not elementwise (matmul, take, ...) or a call of the host
+"""Fuse: which records of a tape run together, and in which order. In: `Facts` of a tape. Out: a `Schedule`, a list of
+groups (`groups.py`): runs of scalar instructions, loops, steps.
 
 One walk over the records assigns each to the latest group of its shape when everything it reads is there by then, else to a new one.
 A record's place `pos` is the number of its group. Views are no instructions: they are where a value lies (`lies[v]`: storage,
 offset, strides). A storage is named by the record that created it; an update in place goes on in its operand's storage. That needs
 the operand to be dead and all its readers to come earlier, which is decided here, so that later stages need no hazards in mind.
-Read next: `schedule_records.py` (each kind of record but the elementwise ones), `views.py` (strides), `plan.py` (where storages lie).
+Read next: `schedule_records.py` (each kind of record but the elementwise ones), `views.py` (strides), `tiling.py`, `plan.py` (where storages lie).
 """
 
 import numpy as np
 
 from ..ops import OPS
+from ..tape.types import ITEMSIZE
 from . import classify
 from .classify import VIEW
+from .groups import Loop, Run, Step
+from .parts import gathered_parts
 from .rows import NATIVE
 from .schedule_records import HANDLERS, NUMPY_MATMUL, products
 from .views import stretched
 
-_INDEX_ADD, _BROADCAST, _TAKE, _MATMUL = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul"))
+_INDEX_ADD, _BROADCAST, _TAKE, _MATMUL, _TRANSPOSE = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul", "transpose"))
 LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
 RECORDS_LIMIT = 200  # records and closings of a loop
-
-
-class Run:
-    """Scalar instructions: record ids, and from `Schedule.facts.n` on places in `Schedule.moves`. Guards: (record, where it lies)."""
-
-    __slots__ = ("items", "guards")
-
-    def __init__(self):
-        self.items = []
-        self.guards = []
-
-
-class Loop:
-    """Records over the squeezed iteration shape, and closings (kind, source, dtype, (storage, offset, strides)).
-
-    A source is the id of a record of this loop, or (storage, offset, strides): elements that are read and written on.
-    `inputs` are the values that it reads from memory, `live` how many values it keeps at once, `registers` how many it was encoded with.
-    """
-
-    __slots__ = ("shape", "records", "closings", "inputs", "live", "registers")
-
-    def __init__(self, shape):
-        self.shape = shape
-        self.records = []
-        self.closings = []
-        self.inputs = set()
-        self.live = self.registers = 0
-
-
-class Step:
-    """One instruction: its name ('host': NumPy evaluates the row; 'copy': NumPy copies), its record, the operands as (type, where
-    it lies), and the result as the same."""
-
-    __slots__ = ("name", "record", "operands", "result")
-
-    def __init__(self, name, record, operands, result):
-        self.name = name
-        self.record = record
-        self.operands = operands
-        self.result = result
 
 
 class Schedule:
@@ -77,8 +36,12 @@ class Schedule:
     packed       value -> (place, group) of its copy in C order
     direct       storage -> position of the output whose buffer it is
     finals       per segment: (output position, value) of scalar outputs, stored at the end
+    parts        {index_add record into zeros: whether the zeros are needed} for the records that may store (`parts.py`)
+    filled       storage whose zeros are needed -> the group that makes them
+    turned       {matmul record: the order of its axes in memory, where it is read through this transposition alone}
     received     {index_add record: storage of the output that it is added to in place of a sum of its own}
     bounds       number of the first group of each segment, and the number of groups
+    starts       per segment, number of the first group behind its guards
     risky        the last group so far that can fail as it runs (indices out of range, a host call)
     """
 
@@ -93,15 +56,21 @@ class Schedule:
         self.reads = {}  # storage -> (last group that reads it, the one (offset, strides) with which that group does, or None)
         self.scattered = set()  # storages whose elements are operands of scalar instructions
         self.latest = {}  # shape -> number of the loop that may be joined
-        self.bounds, self.finals, self.risky, self.checked = [0], [], -1, set()
+        self.bounds, self.finals, self.risky, self.checked, self.starts = [0], [], -1, set(), []
         self._look_ahead()
         self._find_received()
+        self.turned = self._find_turned()
+        self.parts, self.filled = gathered_parts(facts, self._is_zero_constant), {}
         for segment in range(1 if facts.late is None else 2):
             self._enter(segment)
             self._walk(facts.phases[2 * segment])
+            self.starts.append(len(self.groups))
             self._walk(facts.phases[2 * segment + 1])
             self._leave(segment)
             self.bounds.append(len(self.groups))
+        for g, group in enumerate(self.groups):
+            if isinstance(group, Loop):
+                group.resolve(g, self)
 
     # -- the walk
 
@@ -154,6 +123,19 @@ class Schedule:
                 type = facts.tape.types[facts.type[chain[0]]]
                 buffer = self.new_storage(type, ("external", len(facts.tape.inputs) + 1 + position))
                 self.received.update(dict.fromkeys(chain, buffer))
+
+    def _find_turned(self):
+        """Find products that are only read transposed: then they are laid out so that what reads them goes through memory in order."""
+        facts, found = self.facts, {}
+        products = np.flatnonzero(facts.op_column == _MATMUL)
+        if len(products):
+            uses = np.flatnonzero(np.isin(facts.operand_column, products))
+            for k, user in zip(facts.operand_column[uses].tolist(), facts.user[uses].tolist()):
+                axes = facts.tape.params_of(user)[0] if facts.op[user] == _TRANSPOSE else None
+                found[k] = axes if found.get(k, axes) == axes else None
+            for k in facts.tape.outputs:
+                found[k] = None
+        return {k: axes for k, axes in found.items() if axes}
 
     def _is_zero_constant(self, k):
         facts = self.facts
@@ -251,6 +233,12 @@ class Schedule:
         """The number of elements of a storage."""
         facts = self.facts
         return facts.size[facts.type[storage]] if storage < facts.n else classify.count(self.extra[storage - facts.n][0].shape)
+
+    def nbytes_of(self, storage):
+        """The number of bytes of a storage."""
+        facts = self.facts
+        type = facts.tape.type_of(storage) if storage < facts.n else self.extra[storage - facts.n][0]
+        return classify.count(type.shape) * ITEMSIZE[type.dtype]
 
     def new_storage(self, type, what=None):
         """The number of a storage that no record names."""

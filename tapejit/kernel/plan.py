@@ -15,7 +15,7 @@ import numpy as np
 
 from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
-from .fuse import Loop, Run
+from .groups import Loop, Run, Tiles
 from .rows import NATIVE
 
 SMALL_CONSTANT = 256  # bytes up to which a constant is its own key, beyond it a digest of it is
@@ -141,9 +141,7 @@ class Layout:
             if writes and (born[storage] is None or group < born[storage]):
                 born[storage] = group
 
-        for v in schedule.stored:
-            touch(v, schedule.pos[v], True)
-        for g, group in enumerate(schedule.groups):
+        def touch_all(group, g):
             if isinstance(group, Loop):
                 for _, source, _, place in group.closings:
                     touch(place[0], g, True)
@@ -159,10 +157,20 @@ class Layout:
                             touch(b[0], g)
                 for _, place in group.guards:
                     touch(place[0], g)
+            elif isinstance(group, Tiles):
+                for member in group.groups:
+                    touch_all(member, g)
+                for total in group.sums:
+                    touch(total.storage, g, True)
             else:
                 touch(group.result[1][0], g, True)
                 for _, place in group.operands:
                     touch(place[0], g)
+
+        for v in schedule.stored:
+            touch(v, schedule.pos[v], True)
+        for g, group in enumerate(schedule.groups):
+            touch_all(group, g)
         if len(schedule.bounds) == 3:
             for storage, first in enumerate(born):
                 if first is not None and first < schedule.bounds[1] <= last[storage]:
@@ -176,22 +184,50 @@ class Layout:
     def _place_arrays(self, born, last, top):
         """Give arena memory from `top` on to the arrays that need it; return its end."""
         facts, schedule = self.facts, self.schedule
-        free, busy = [], []  # sorted (bytes, offset); heap of (last group, bytes, offset)
-        needed = sorted((first, storage) for storage, first in enumerate(born) if first is not None)
-        for first, storage in needed:
-            type = facts.tape.type_of(storage) if storage < facts.n else schedule.extra[storage - facts.n][0]
-            if self.buffer[storage] or self._is_slot(type):
+        for g, group in enumerate(schedule.groups):
+            if isinstance(group, Tiles):
+                self._place_in_tiles(group, g, born, last)
+        needed = []
+        for storage, first in enumerate(born):
+            if first is None or self.buffer[storage]:
                 continue
-            nbytes = classify.count(type.shape) * ITEMSIZE[type.dtype]
-            nbytes = (nbytes + 63) // 64 * 64
-            while busy and busy[0][0] < first:
-                _, size, offset = heappop(busy)
-                insort(free, (size, offset))
-            at = bisect_left(free, (nbytes, -1))
-            if at < len(free) and free[at][0] <= 2 * nbytes:
-                nbytes, offset = free.pop(at)
-            else:
-                offset, top = top, top + nbytes
+            type = facts.tape.type_of(storage) if storage < facts.n else schedule.extra[storage - facts.n][0]
+            if not self._is_slot(type):
+                needed.append((first, last[storage], classify.count(type.shape) * ITEMSIZE[type.dtype], storage))
+        offsets, top = packed(needed, top)
+        for storage, offset in offsets.items():
             self.base[storage] = offset
-            heappush(busy, (last[storage], nbytes, offset))
         return top
+
+    def _place_in_tiles(self, tiles, g, born, last):
+        """Give tiled storages that live in tiles alone, group g, a tile's worth of the memory of a thread instead of the arena."""
+        first, final = {}, {}
+        for member, group in enumerate(tiles.groups):
+            for access in tiles.accesses[member]:
+                first.setdefault(access.storage, member)
+                final[access.storage] = member
+        needed = []
+        for storage, stride in tiles.tiled.items():
+            if born[storage] == last[storage] == g and not self.buffer[storage] and stride * tiles.n == self.schedule.nbytes_of(storage):
+                born[storage] = None
+                needed.append((first[storage], final[storage], tiles.rows * stride, storage))
+        tiles.local, _ = packed(needed, 0)
+
+
+
+def packed(needed, top):
+    """({key: offset}, end): memory from `top` on for [(first use, last use, bytes, key)], sorted; what is not used at once shares it."""
+    free, busy, offsets = [], [], {}  # sorted (bytes, offset); heap of (last use, bytes, offset)
+    for first, final, nbytes, key in sorted(needed):
+        nbytes = (nbytes + 63) // 64 * 64
+        while busy and busy[0][0] < first:
+            _, size, offset = heappop(busy)
+            insort(free, (size, offset))
+        at = bisect_left(free, (nbytes, -1))
+        if at < len(free) and free[at][0] <= 2 * nbytes:
+            nbytes, offset = free.pop(at)
+        else:
+            offset, top = top, top + nbytes
+        offsets[key] = offset
+        heappush(busy, (final, nbytes, offset))
+    return offsets, top

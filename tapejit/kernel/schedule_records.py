@@ -10,7 +10,7 @@ from ..tape.types import ITEMSIZE
 from . import blas, classify
 from .classify import IDENTITY, UPDATES
 from .rows import NATIVE
-from .views import indexed, reshaped, row_major, stretched, transposed, unsqueeze
+from .views import indexed, reshaped, row_major, stretched, transposed, turned, unsqueeze
 
 BLAS_MATMUL = 1 << 10  # multiplications from which the kernel calls BLAS (SMALL in csrc/matmul.c)
 NUMPY_MATMUL = 1 << 18  # multiplications from which NumPy's matmul wins over the kernel's, where the kernel has no BLAS
@@ -162,13 +162,16 @@ def update(s, k):
         return
     offset, strides = indexed(row_major(shape, ITEMSIZE[dtype]), idx)
     single = facts.size[facts.type[v]] == 1
-    covers = facts.size[facts.type[v]] == facts.size[t]
+    covers, before = facts.size[facts.type[v]] == facts.size[t], -1
     if k in s.received:
         storage, ready = s.received[k], s.pos[x] if x in s.received else -1
     else:
-        if kind == "add" and covers and is_zero(s, x):
+        needs_zeros = s.parts.get(k)
+        if needs_zeros is not None or (kind == "add" and covers and is_zero(s, x)):
             kind = "store"
-        storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and covers)
+        storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and (covers or needs_zeros is False))
+        if needs_zeros is not None:  # stored whatever has been stored before: only the zeros come first
+            before, ready = ready, s.filled.setdefault(storage, ready) if needs_zeros else -1
     group, how = s.reads.get(storage, (-1, None))
     if single:
         s.pos[k] = put_element(s, kind, dtype, storage, offset, v, max(ready, s.pos[v]), group)
@@ -177,6 +180,7 @@ def update(s, k):
             group -= 1
         after = max(ready, group, s.run if storage in s.scattered else -1)
         s.pos[k] = s.close(kind, v, (storage, offset, strides), after)
+    s.pos[k] = max(s.pos[k], before)
     s.lies[k] = (storage, 0, facts.strides[t])
 
 
@@ -241,10 +245,23 @@ def step(s, k):
     if name == "matmul" and facts.dtype[facts.type[k]] in ("f32", "f64") and products(s, k) > BLAS_MATMUL:
         if not blas.available and products(s, k) > NUMPY_MATMUL:
             return host(s, k)
-    places = [s.where(o) if name == "matmul" else s.contiguous(o)[0] for o in operands]
+    places = [factor(s, o, products(s, k)) if name == "matmul" else s.contiguous(o)[0] for o in operands]
+    if k in s.turned:
+        s.lies[k] = (k, 0, turned(facts.shape[facts.type[k]], s.turned[k], ITEMSIZE[facts.dtype[facts.type[k]]]))
     _append(s, name, k, operands, places)
     if name == "take":
         checks_range(s, k, *operands)
+
+
+def factor(s, o, count):
+    """Where a factor of a product of `count` multiplications lies; in C order where BLAS would have to pack it, as often as it is read."""
+    facts = s.facts
+    place = s.where(o)
+    strides = unsqueeze(facts.shape[facts.type[o]], place[2])
+    rows, columns = strides[-2:]
+    if count <= BLAS_MATMUL or ITEMSIZE[facts.dtype[facts.type[o]]] in (rows, columns) or not rows or not columns or 0 in place[2]:
+        return place
+    return s.contiguous(o)[0]
 
 
 def products(s, k):
@@ -271,7 +288,8 @@ def host(s, k):
 def _append(s, name, k, operands, places):
     facts = s.facts
     types = [facts.tape.type_of(o) for o in operands]
-    s.pos[k] = s.step(name, k, list(zip(types, places)), (facts.tape.type_of(k), (k, 0, facts.strides[facts.type[k]])))
+    place = s.lies.get(k, (k, 0, facts.strides[facts.type[k]]))
+    s.pos[k] = s.step(name, k, list(zip(types, places)), (facts.tape.type_of(k), place))
 
 
 def guard(s, k):

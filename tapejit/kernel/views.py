@@ -50,6 +50,13 @@ def transposed(shape, strides, axes):
     return tuple(full[a] for a in axes if shape[a] != 1)
 
 
+def turned(shape, axes, itemsize):
+    """The squeezed strides of an array of `shape` that lies in memory as its transposition by `axes` would in C order."""
+    steps = row_major(tuple(shape[a] for a in axes), itemsize)
+    full = dict(zip(axes, steps))
+    return tuple(full[a] for a in range(len(shape)) if shape[a] != 1)
+
+
 @lru_cache(65536)
 def _alignment(shape, result):
     """For each squeezed axis of `result`, the place of the squeezed axis of `shape` that runs along it, or None (stretched)."""

@@ -1,0 +1,87 @@
+"""Parts: sums of parts into zeros, of which most are stores. A reverse sweep makes them of an array that is read part by part.
+
+`index_add(index_add(zeros, u, [0]), v, [1])` adds nothing to anything where the parts are disjoint: each is stored, and where together they
+are the whole array nobody makes the zeros. In: `Facts`. Out: which index_add records store. Read next: `update` in `schedule_records.py`.
+"""
+
+from ..ops import OPS
+from . import classify
+
+_INDEX_ADD, _BROADCAST = OPS["index_add"].code, OPS["broadcast"].code
+MOST_PARTS = 64  # of different parts that hold slices: each is compared with all before it
+
+
+def gathered_parts(facts, is_zero):
+    """{index_add record that stores: whether its chain of parts leaves zeros between them}."""
+    chains, chain_of, uses = [], {}, None
+    for k, op in enumerate(facts.op):
+        if op != _INDEX_ADD or facts.kind[k] != classify.UPDATE:
+            continue
+        x = facts.operands[facts.first[k]]
+        if facts.op[x] == _BROADCAST and is_zero(facts.operands[facts.first[x]]):
+            chain = []
+            chains.append(chain)
+        else:
+            chain = chain_of.get(x)
+            if uses is None:
+                uses = _uses(facts)
+            if chain is None or uses[x] > 1 or (facts.late and facts.late[k] != facts.late[x]):
+                continue
+        chain.append(k)
+        chain_of[k] = chain
+    stores = {}
+    for chain in chains:
+        first = _first_parts(facts, chain)
+        whole = sum(facts.size[facts.type[facts.operands_of(k)[1]]] for k in first) == facts.size[facts.type[chain[0]]]
+        stores.update(dict.fromkeys(first, not whole))
+    return stores
+
+
+def _uses(facts):
+    """How often each value is used."""
+    uses = [0] * facts.n
+    for o in facts.operands:
+        uses[o] += 1
+    for o in facts.tape.outputs:
+        uses[o] += 1
+    return uses
+
+
+def _first_parts(facts, chain):
+    """The records of a chain whose part has no element in common with those before it."""
+    found, points, slices = [], set(), []
+    for k in chain:
+        idx = facts.tape.params_of(k)[0]
+        is_point = all(isinstance(item, int) for item in idx)
+        if is_point and idx in points or any(not _disjoint(idx, other) for other in slices):
+            continue
+        if not is_point:
+            if len(slices) == MOST_PARTS or len(points) > MOST_PARTS or any(not _disjoint(idx, other) for other in points):
+                continue
+            slices.append(idx)
+        else:
+            points.add(idx)
+        found.append(k)
+    return found
+
+
+def _disjoint(a, b):
+    """Whether two basic indices, as in `ops/linear.py`, have no element in common, as far as one axis tells."""
+    for one, other in zip(a, b):
+        one, other = _range(one), _range(other)
+        if one[-1] < other[0] or other[-1] < one[0]:
+            return True
+        if len(one) == 1 and one[0] not in other or len(other) == 1 and other[0] not in one:
+            return True
+        if abs(one.step) == abs(other.step) and (one[0] - other[0]) % one.step:
+            return True
+    return False
+
+
+def _range(item):
+    """The indices along an axis, ascending."""
+    if isinstance(item, int):
+        return range(item, item + 1)
+    start, count, step = item
+    out = range(start, start + count * step, step) if step else range(start, start + 1)
+    return out if out.step > 0 else out[::-1]
