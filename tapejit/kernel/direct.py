@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 
 from ..ops import FLOATS
 from ..tape.types import DTYPE_OF_NAME
 from ..tree import flatten, is_registered
+from . import outputs
 from .program import CHARS, from_buffer, lib, new_cell, new_pointers
 
 _CALLS = {1: lib.tj_call1, 2: lib.tj_call2, 3: lib.tj_call3, 4: lib.tj_call4}
@@ -93,7 +95,7 @@ class _Writer:
     def __init__(self, plan, program, source_of):
         self.plan, self.source_of = plan, source_of
         self.names = {
-            "ndarray": np.ndarray, "empty": np.empty, "from_buffer": from_buffer, "CHARS": CHARS, "may_share": np.may_share_memory,
+            "ndarray": np.ndarray, "empty": np.empty, "recycled": outputs.empty, "from_buffer": from_buffer, "CHARS": CHARS, "may_share": np.may_share_memory,
             "acquire": program.acquire, "frames": [], "new_cell": new_cell, "new_pointers": new_pointers, "run": lib.tj_run, "call8": lib.tj_call8,
         }
         self.lines = []
@@ -277,7 +279,9 @@ class _Writer:
                 self.write(self.seeds[what])
             elif how == "final" or what == "array":
                 dtype = self.name("e", DTYPE_OF_NAME[type_.dtype])
-                self.make.append(f"o{position} = empty({type_.shape!r}, {dtype})")
+                nbytes = math.prod(type_.shape) * DTYPE_OF_NAME[type_.dtype].itemsize
+                large = how != "final" and nbytes >= outputs.LARGE
+                self.make.append(f"o{position} = {'recycled' if large else 'empty'}({type_.shape!r}, {dtype}{f', {nbytes}' if large else ''})")
                 self.passed.append((f"from_buffer(o{position})", None))
                 if how == "final":
                     self.after.append(f"{self.variable[what]}[...] = o{position}")
