@@ -111,6 +111,9 @@ int tj_first_write(const tj_program *program, uint64_t buffer);
 tj_workspace *tj_workspace_new(const tj_program *program);
 void tj_workspace_free(tj_workspace *workspace);
 
+/* Bytes of a workspace; of the memory that a further thread takes for tiles if `lane`. */
+uint64_t tj_workspace_bytes(const tj_program *program, int lane);
+
 /* Checks and binds the external buffers in order, then runs one segment from its start. */
 int tj_run(tj_workspace *workspace, void *const *pointers, const uint64_t *nbytes, uint64_t n, uint64_t segment);
 

@@ -6,10 +6,11 @@
 
 static size_t round_up(size_t nbytes) { return (nbytes + 63) & ~(size_t)63; }
 
-/* A workspace, without an arena if it is a lane. */
-static tj_workspace *make(const tj_program *program, int lane) {
-    const tj_allocator allocator = program->allocator;
-    const size_t sizes[] = {
+enum { PIECES = 9 };
+
+/* The bytes of each piece of a workspace, without an arena if it is a lane; returns their sum, with room to align them. */
+static size_t measure(const tj_program *program, int lane, size_t *sizes) {
+    const size_t each[PIECES] = {
         round_up(sizeof(tj_workspace)),
         round_up(lane ? 0 : program->arena_bytes),
         round_up((program->n_buffers + program->most_views + 1) * sizeof(uint8_t *)),
@@ -21,9 +22,20 @@ static tj_workspace *make(const tj_program *program, int lane) {
         round_up(program->local_bytes),
     };
     size_t total = 64;
-    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
-        total += sizes[k];
-    void *memory = allocator.allocate(allocator.context, total);
+    for (int k = 0; k < PIECES; k++)
+        total += sizes[k] = each[k];
+    return total;
+}
+
+uint64_t tj_workspace_bytes(const tj_program *program, int lane) {
+    size_t sizes[PIECES];
+    return measure(program, lane, sizes);
+}
+
+static tj_workspace *make(const tj_program *program, int lane) {
+    const tj_allocator allocator = program->allocator;
+    size_t sizes[PIECES];
+    void *memory = allocator.allocate(allocator.context, measure(program, lane, sizes));
     if (!memory)
         return NULL;
     uint8_t *part = (uint8_t *)round_up((uintptr_t)memory);

@@ -27,6 +27,7 @@ from .errors import (
     UnsoundTraceError,
     UnsupportedError,
 )
+from .explain import explain
 from .kernel.threads import get_num_threads, set_num_threads
 from .primitive import primitive
 from .register import register_lowering
@@ -104,6 +105,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
+    "explain",
     "get_num_threads",
     "grad",
     "hessian",

@@ -249,11 +249,15 @@ class Specializer:
 
     def derived_tape(self, args, kwargs):
         """The tape that answers a call with these arguments, after the passes; its log has every phase."""
+        return self.entry_for(args, kwargs).tape
+
+    def entry_for(self, args, kwargs):
+        """The Entry that answers a call with these arguments."""
         self.call(args, kwargs)  # the trace that answers is the first of its key now
         leaves, tree = flatten((args, kwargs))
         key, traced = self.key(leaves, tree)
         entries = self.entries.get(key) or [self.compile(leaves, tree, traced)]
-        return entries[0].tape
+        return entries[0]
 
     def nested(self, leaves, tree, traced, extra):
         """The result as Tracers: the call is part of an outer trace, into which the derived tape is written."""

@@ -9,14 +9,14 @@
 """
 
 from .classify import Facts
-from .describe import describe
+from .describe import describe, describe_bytes
 from .encode import Encoder
 from .fuse import Schedule
 from .plan import Layout
 from .program import GuardMissed, Program
 from .tiling import tile
 
-__all__ = ["GuardMissed", "Program", "compile_tape"]
+__all__ = ["GuardMissed", "Program", "compile_tape", "describe_bytes"]
 
 
 def compile_tape(tape, late=(), added=()):

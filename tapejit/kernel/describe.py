@@ -71,3 +71,11 @@ def _named(schedule, layout, storage):
 
 def _input_name(facts, id):
     return facts.tape.params_of(id)[1] or f"%{id}"
+
+
+def describe_bytes(count):
+    """A number of bytes with a unit, in three digits."""
+    for unit, size in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"

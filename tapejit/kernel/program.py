@@ -181,6 +181,11 @@ class Program:
         """The instruction set of the loops: "avx512", "avx2" or "baseline"."""
         return ffi.string(lib.tj_simd(self._c)).decode()
 
+    @property
+    def workspace_bytes(self):
+        """(bytes of memory that one call works in, of memory that each further thread takes besides)."""
+        return lib.tj_workspace_bytes(self._c, 0), lib.tj_workspace_bytes(self._c, 1)
+
     # -- workspaces
 
     def acquire(self):

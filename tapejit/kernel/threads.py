@@ -47,7 +47,12 @@ def set_num_threads(count):
 
 
 def get_num_threads():
-    """The number of threads that run large loops."""
+    """The number of threads that run large loops, the calling one included.
+
+    >>> import tapejit as tj
+    >>> tj.get_num_threads() >= 1
+    True
+    """
     return _count
 
 
