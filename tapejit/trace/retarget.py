@@ -27,6 +27,7 @@ from .containers import Containers
 from .contents import PLAIN, is_fixed
 from .equivalents import EQUIVALENTS
 from .generators import wrapped
+from .lowerings.sequences import Ufunc
 from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
@@ -151,6 +152,10 @@ class World(Containers):
             self.plainly = before
             if known is not None:
                 self.known[id(original)] = known
+
+    def ufunc(self, value, path):
+        """A ufunc of SciPy or of the user's, which takes sequences of traced values as NumPy's do."""
+        return self._learn(value, Ufunc(value))
 
     def is_library(self, names):
         return self.globals_of(names) is None
@@ -378,6 +383,7 @@ _HANDLERS = {
     functools.partial: World.partial,
     functools._lru_cache_wrapper: World.cached,
     np.vectorize: World.vectorized,
+    np.ufunc: World.ufunc,
     np.random.Generator: World.generator,
     np.random.RandomState: World.generator,
     list: World.list,
