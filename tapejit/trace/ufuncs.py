@@ -193,6 +193,9 @@ def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, **rest):
 def accumulate(ufunc, a, axis=0, dtype=None, out=None):
     """ufunc.accumulate."""
     out = out[0] if isinstance(out, tuple) else out
+    if isinstance(axis, tuple):
+        ufunc.accumulate(np.ones((1,) * np.ndim(concrete(a))), axis)  # NumPy's errors
+        (axis,) = axis
     if ufunc in ACCUMULATIONS and ACCUMULATIONS[ufunc] in LOWERINGS:
         return LOWERINGS[ACCUMULATIONS[ufunc]](a, axis=axis, dtype=dtype, out=out)
     a = assemble(a) if type(a) is not Tracer else a

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import Tracer, concrete, lowering
-from .common import asarray, axes_of, cast, deliver, given, host, in_layout_of, refuse, static
+from .common import asarray, axes_of, axis_of, cast, deliver, given, host, in_layout_of, refuse, static
 from .numpy_source import numpy_source
 from .reductions import mean_
 from .selection import take
@@ -29,11 +29,16 @@ def gather(a, places, axis):
     return OPS["take"](OPS["reshape"](a, shape=(a.size,)), places * along + offset, axis=0)
 
 
+def _lined(a, axis):
+    """The array and the axis along which places are found: of its elements where `axis` is None; a number is one element."""
+    a = asarray(a)
+    axis = 0 if axis is None and not a.ndim else axis
+    return (a.ravel(), 0) if axis is None else (a if a.ndim else a.reshape(1), axis_of(axis, a.ndim))
+
+
 def _flattened(a, axis):
     a = asarray(a)
-    if axis is None:
-        return a.ravel(), 0
-    return a, axes_of(axis, a.ndim)[0]
+    return (a.ravel(), 0) if axis is None else (a, np.lib.array_utils.normalize_axis_index(static(axis), a.ndim))
 
 
 # --- sorting ---------------------------------------------------------------------------------------------------------
@@ -43,8 +48,8 @@ def _flattened(a, axis):
 def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Stable, whatever `kind`: equal elements keep their order."""
     _check_sort(kind, order, stable)
-    a, axis = _flattened(a, axis)
-    return OPS["argsort"](a, axis=axis) if a.ndim else OPS["argsort"](a.reshape(1), axis=0).reshape(())
+    a, axis = _lined(a, axis)
+    return OPS["argsort"](a, axis=axis)
 
 
 def _check_sort(kind, order, stable):
@@ -65,7 +70,7 @@ def _as_laid_out(a, result):
 
 @lowering(np.argpartition)
 def argpartition(a, kth, axis=-1, kind="introselect", order=None):
-    a, axis = _flattened(a, axis)
+    a, axis = _lined(a, axis)
     return _argpartition(a, static(kth), axis, kind)
 
 
@@ -104,8 +109,8 @@ def _arg_extremum(op):
     def lowered(a, axis=None, out=None, *, keepdims=False):
         a = asarray(a)
         shape = a.shape
-        flat, place = _flattened(a, axis)
-        y = OPS[op](flat, axis=place) if flat.ndim else OPS[op](flat.reshape(1), axis=0)
+        flat, place = _lined(a, axis)
+        y = OPS[op](flat, axis=place)
         if keepdims and given(keepdims):
             y = y.reshape(tuple(1 if axis is None or k == place else n for k, n in enumerate(shape)))
         return deliver(y, out)
