@@ -16,6 +16,7 @@ from __future__ import annotations
 import builtins
 import collections
 import functools
+import sys
 import types
 import weakref
 
@@ -154,8 +155,9 @@ class World(Containers):
                 self.known[id(original)] = known
 
     def ufunc(self, value, path):
-        """A ufunc of SciPy or of the user's, which takes sequences of traced values as NumPy's do."""
-        return self._learn(value, Ufunc(value))
+        """A ufunc of scipy.special, which then takes sequences of traced values as NumPy's do; the user's own as they are."""
+        is_special = getattr(sys.modules.get("scipy.special"), value.__name__, None) is value
+        return self._learn(value, Ufunc(value)) if is_special else self.as_it_is(value, path)
 
     def is_library(self, names):
         return self.globals_of(names) is None

@@ -51,7 +51,8 @@ np.triu(h, -2); np.broadcast_to(v, (2, 5)); np.broadcast_to(s, (2, 3)); np.broad
 np.broadcast_arrays(o, x); np.broadcast_arrays(u, s); np.broadcast_to(s, 3); np.tile(v, 2); np.tile(x, (2, 1)); np.tile(x, (2, 1, 2))
 np.tile(c, 2); np.tile(s, 3); np.tile(x, ()); np.tile(v, (2, 2)); np.tile(v, 0); np.tile(x, (1, 1)); np.repeat(v, 2)
 np.repeat(x, 3, axis=0); np.repeat(x, 2, axis=-1); np.repeat(x, [1, 2, 0], axis=1); np.repeat(x, 2); v.repeat(3)
-np.repeat(v, [0, 1, 2, 3, 1]); np.repeat(s, 3); np.repeat(s, 3, -1); np.repeat(v, 0); np.repeat(x, [2], axis=0); np.resize(v, 7); np.resize(x, (3, 3))
+np.repeat(v, [0, 1, 2, 3, 1]); np.repeat(s, 3); np.repeat(s, 3, -1); np.repeat(v, 0); np.repeat(x, [2], axis=0); np.resize(v, 7)
+np.resize(x, (3, 3))
 np.resize(v, (2, 2)); np.resize(e, 3); np.resize(s, (2,)); np.roll(v, 2); np.roll(v, -1); np.roll(x, 1); np.roll(x, 1, axis=1)
 np.roll(x, (1, 1), axis=(0, 1)); np.roll(x, 2, axis=(0, 1)); np.roll(c, 7, -1); np.roll(v, 0); np.roll(e, 1); np.roll(x, (1, 1), 1)
 np.roll(v, 5); np.pad(v, 2); np.pad(x, ((1, 0), (0, 2))); np.pad(x, (1, 2)); np.pad(v, 1, constant_values=3.5)
@@ -230,7 +231,8 @@ np.any(x > 0); np.any(x, axis=0); np.all(x > 0, axis=1, keepdims=True); np.all(x
 np.all(e); np.any(e); np.count_nonzero(x > 0); np.count_nonzero(x, axis=0); np.count_nonzero(x, keepdims=True); np.isclose(x, y)
 np.isclose(x, x + 1e-9); np.allclose(x, y); np.allclose(x, x); np.array_equal(x, y); np.array_equal(x, x); np.array_equal(x, v)
 np.array_equiv(o, x); np.array_equiv(v, x); np.isclose(x, np.nan, equal_nan=True); np.array_equal(x, x, equal_nan=True); np.round(x)
-np.round(x, 1); np.around(x, 2); np.fix([s, t]); x.round(); x.round(1); np.round(x * 100, -1); np.fix(x); np.fix(s); np.round(x > 0); np.isposinf(x)
+np.round(x, 1); np.around(x, 2); np.fix([s, t]); x.round(); x.round(1); np.round(x * 100, -1); np.fix(x); np.fix(s); np.round(x > 0)
+np.isposinf(x)
 np.isneginf(x); np.isreal(x); np.iscomplex(x); np.imag(x); np.sign(x); np.floor(x); np.shape(x); np.ndim(x); np.size(x); np.size(x, 1)
 np.result_type(x, 1.0); np.can_cast(x.dtype, np.float32); np.iscomplexobj(x); np.isrealobj(x); np.may_share_memory(x, x)
 np.shares_memory(x, y); np.array_repr(x); np.array_str(x); np.array2string(v); np.common_type(x, y); np.min_scalar_type(v)
@@ -259,7 +261,8 @@ np.mean(x, axis=1, out=(a := x[:, 0].copy())) + a; np.cumsum(v, out=(a := w.copy
 np.dot(x, z, out=(a := np.zeros_like(x @ z))); np.concatenate([u[:2], u[2:]], out=(a := u.copy()))
 np.clip(x, 0.0, 1.0, out=(a := y.copy())); np.std(x, axis=0, out=(a := u.copy())); np.max(x, 0, out=(a := u.copy()))
 np.median(x, axis=0, out=(a := u.copy())); np.round(x, 1, out=(a := y.copy())); np.einsum('ij->j', x, out=(a := u.copy()))
-np.matmul(m, u, out=(a := p.copy())); np.matmul(x, u, out=(a := np.zeros((3, 2)) * s)); np.prod(x, axis=0, out=(a := u.copy())); np.sum(x, 0, None, (a := u.copy())) * a
+np.matmul(m, u, out=(a := p.copy())); np.matmul(x, u, out=(a := np.zeros((3, 2)) * s)); np.prod(x, axis=0, out=(a := u.copy()))
+np.sum(x, 0, None, (a := u.copy())) * a
 """
 
 

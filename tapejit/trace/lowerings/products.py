@@ -172,8 +172,9 @@ def _with_axes(function, lowered):
         if axes is None and axis in (None, -1) and keepdims is False:
             return deliver(lowered(x1, x2, **rest), out, stretch=True)
         named = {"axes": axes, "axis": axis, "keepdims": keepdims or None}
+        named = {name: value for name, value in named.items() if value is not None}
         a, b = asarray(x1), asarray(x2)
-        shape = function(stand_in(a), stand_in(b), **{name: value for name, value in named.items() if value is not None}).shape  # its errors
+        shape = function(stand_in(a), stand_in(b), **named).shape  # NumPy's errors
         core = [np.atleast_1d(k).tolist() for k in axes or (-1 if axis is None else axis,) * 2]
         a, b = (np.moveaxis(x, k, range(-len(k), 0)) for x, k in zip((a, b), core))
         y = lowered(a, b, **rest)
