@@ -4,6 +4,7 @@ new arrays, and how much of NumPy is covered."""
 import numpy as np
 import pytest
 
+import tapejit as tj
 from tapejit.errors import TracingError, UnsupportedError
 from tapejit.ops import OPS
 from tapejit.passes import reverse, simplify
@@ -103,6 +104,15 @@ def test_norms_have_gradient_zero_at_zero():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_squares_of_magnitudes_have_their_curvature_at_zero():
+    """As a least-squares fit has that is exact, or a spectrum with empty lines."""
+    for loss, curvature in ((lambda x: np.sum(np.abs(x) ** 2), 2), (lambda x: np.sum(np.square(abs(np.fft.fft(x)))), 8)):
+        np.testing.assert_allclose(tj.hessian(loss)(np.zeros(4)), curvature * np.eye(4), atol=1e-14)
+        np.testing.assert_allclose(tj.hessian(loss)(np.zeros(4, np.float32)), curvature * np.eye(4), atol=1e-6)
+    z = np.array([3 + 4j, 0, complex(np.inf, np.nan)])
+    np.testing.assert_array_equal(tj.jit(lambda z: np.abs(z) ** 2)(z), np.abs(z) ** 2)
+
+
 def test_values_not_chosen_do_not_spoil_the_gradient():
     x = np.array([-1.0, 4.0, np.nan])
     np.testing.assert_array_equal(gradient(lambda x: np.where(x > 0, np.sqrt(x), 0.0), x), [0, 0.25, 0])
