@@ -192,7 +192,7 @@ np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(
 np.hsplit(x, 2); np.dsplit(x, 1); np.cumsum(x, (0,)); np.cumprod(x, True); np.argmax(x, (0, 1)); np.argsort(x, [0]); np.sort(x, (0,))
 np.repeat(x, 2, (1,)); np.take(x, 0, True); np.argsort(x[0, 0], 1); np.sort(x[0, 0]); np.add.accumulate(x, (0, 1))
 np.correlate(x[0, 0], x[0]); np.vecdot(x, x, axis=7); np.matmul(x, x, axis=0); np.matmul(x, x, axes=[(0, 1)])
-np.vecmat(x[0], x, keepdims=1)
+np.vecmat(x[0], x, keepdims=1); np.unique(x, axis=2); np.add(x, 'a'); np.exp(None); np.maximum(x, None)
 """.replace("\n", "; ").strip("; ").split("; ")
 
 
