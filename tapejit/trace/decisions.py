@@ -152,7 +152,7 @@ def to_array(x, dtype=None, copy=None):
     """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
     _refuse_lost_write(x)
     if sys._getframe(1).f_code is as_strided.__code__ and x.value.base is not None:  # it would read beyond the end of the copy
-        raise UnsupportedError(f"at {x._trace.here()}, numpy.lib.stride_tricks.as_strided of a view of a traced array: {advice(_AS_STRIDED)}")
+        raise UnsupportedError(f"at {x._trace.here()}, {_AS_STRIDED} of a view of a traced array: {advice(_AS_STRIDED)}")
     caller = _caller()
     by = caller or "numpy.asarray, or by C code that takes only arrays"
     value = extracted(x, f"a conversion to a plain NumPy array (by {by})", advice_for_caller(caller))
