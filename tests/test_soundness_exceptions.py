@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tapejit as tj
+from tapejit.errors import UnsupportedError
 
 
 def attempt(function, error):
@@ -39,6 +40,8 @@ def strict(x):
 FLOATS = {
     "division": (lambda x: 1.0 / x, ZeroDivisionError, 0.0, 2.0), "floor division": (lambda x: x // x * x, ZeroDivisionError, 0.0, 2.0),
     "remainder": (lambda x: x % x + x, ZeroDivisionError, 0.0, 2.0), "power": (lambda x: x ** -2, ZeroDivisionError, 0.0, 2.0),
+    "remainder of a constant": (lambda x: 5.0 % x, ZeroDivisionError, 0.0, 2.0),
+    "square": (lambda x: x ** 2, OverflowError, 1e200, 2.0), "base": (lambda x: 10.0 ** x, OverflowError, 400.0, 2.0),
     "large power": (lambda x: x ** 400.0, OverflowError, 1e3, 2.0), "log": (lambda x: math.log(x), ValueError, -1.0, 2.0),
     "exp": (lambda x: math.exp(x), OverflowError, 1e3, 2.0), "acos": (lambda x: math.acos(x), ValueError, 2.0, 0.5),
     "cmath": (lambda x: abs(cmath.log(x)), ValueError, 0.0, 2.0), "floor": (lambda x: math.floor(x) * x, (ValueError, OverflowError), math.inf, 2.0),
@@ -62,6 +65,14 @@ def same_as_without_a_trace(f, points):
 def test_numbers(name):
     function, error, bad, good = FLOATS[name]
     same_as_without_a_trace(attempt(function, error), (bad, good, good / 2))
+    same_as_without_a_trace(attempt(function, error), (good, bad, good / 2, bad))
+
+
+def test_a_power_that_python_makes_complex():
+    root = tj.jit(lambda x: x ** 0.5)
+    assert root(4.0) == 2.0
+    with pytest.raises(UnsupportedError, match="complex number"):
+        root(-4.0)
 
 
 RAISED = {

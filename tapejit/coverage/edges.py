@@ -10,7 +10,7 @@ EDGES = (
     ("ties of `sort`, `partition`, `median`, `quantile`",
      "each place of the sorted array belongs to one element: equal ones keep their order"),
     ("`clip` at a bound that is hit exactly", "half of the derivative goes to the value, half to the bound"),
-    ("`abs`, `fabs`, `sign`, `copysign` at 0", "0"),
+    ("`abs`, `fabs`, `sign`, `copysign` at 0", "0; `abs(x)**2` has its curvature there, also for complex x"),
     ("`linalg.norm` (every `ord`) at 0, `hypot(0, 0)`, `arctan2(0, 0)`", "0"),
     ("`sqrt` and `cbrt` at 0, `log` at 0, `arcsin` at 1",
      "the one-sided limit, infinite; a cotangent or tangent of exactly 0 stays 0 (but 0 times an infinite tangent is NaN)"),

@@ -2,10 +2,10 @@
 
 Every rule of the table is the holomorphic one: the reverse rule is the plain transpose, without conjugation, and cotangents pair with
 tangents as the real part of the sum of ct * dot. So the gradient of a real u(x + iy) is du/dx - i du/dy (JAX's and autograd's). An
-elementwise row that takes a complex operand to a real result (absolute) states that gradient as its partial. Read next: `linear.py`.
+elementwise row that takes a complex operand to a real result (absolute, its square) states that gradient as its partial. Read next: `linear.py`.
 """
 
-from .table import OPS, REAL_OF, Type, broadcast_shape, linear, rule
+from .table import OPS, REAL_OF, Type, broadcast_shape, elementwise, linear, rule
 
 COMPLEX_OF = {"f32": "c64", "f64": "c128"}
 
@@ -66,3 +66,7 @@ complex_sign = rule(
     jvp=lambda dots, operands, y: _turn(operands, y) * as_complex(OPS["imag"](OPS["conjugate"](y) * dots[0]), y),
     vjp=lambda ct, operands, y: (-1j * as_complex(OPS["real"](_turn(operands, y) * ct), y) * OPS["conjugate"](y),),
     kinks="flat at 0", doc="x / absolute(x) of a complex number, and 0 at 0.")
+
+squared_magnitude = elementwise(
+    None, lambda x, y: 2 * OPS["conjugate"](x), evaluate=lambda np, x: np.square(np.absolute(x)), dtypes=("c64", "c128"),
+    type_rule=_part_type, doc="absolute(x)**2 of a complex number: smooth, also at 0, where absolute is not.")

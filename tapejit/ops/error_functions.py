@@ -94,7 +94,16 @@ dawsn = special("dawsn", lambda x, y: dawsn_derivative(1, x), doc="Dawson's inte
 
 ndtr = special("ndtr", lambda x, y: (1 / SQRT_2PI) * exp(-0.5 * square(x)), "tj_ndtr(x)",
                doc="Distribution function of the normal distribution.")
-log_ndtr = special("log_ndtr", lambda x, y: (2 / SQRT_2PI) / erfcx(-SQRT_HALF * x), doc="Logarithm of ndtr, accurate for very negative x.")
+
+
+def _density_over_ndtr(x, y):
+    """exp(-x*x / 2) / sqrt(2 pi) / ndtr(x), where y is log(ndtr(x)): by erfcx where ndtr vanishes, without it where erfcx is infinite."""
+    right = less(0, x)
+    upper = (1 / SQRT_2PI) * exp(-0.5 * square(where(right, x, 0)) - where(right, y, 0))
+    return where(right, upper, (2 / SQRT_2PI) / erfcx(-SQRT_HALF * where(right, 0, x)))
+
+
+log_ndtr = special("log_ndtr", _density_over_ndtr, doc="Logarithm of ndtr, accurate for very negative x.")
 ndtri = special("ndtri", lambda x, y: SQRT_2PI * exp(0.5 * square(y)), zero_safe=True, domain="probability", doc="Inverse of ndtr.")
 owens_t = special(
     "owens_t", lambda a, b, y: ((-0.5 / SQRT_2PI) * exp(-0.5 * square(a)) * erf(SQRT_HALF * a * b),
@@ -218,10 +227,11 @@ def _log_quotient_derivative(np, n, x):
     t = 1 - x
     near = np.abs(t) < 0.5
     ts, us = np.where(near, t, 0.0), np.where(near, 0.5, t)
-    found, last, falling = np.zeros(x.shape), np.log(1 - us) / us, None
+    xs = np.where(near, 0.5, x)  # 1 - us would lose an x near 0
+    found, last, falling = np.zeros(x.shape), np.log(xs) / us, None
     for k in range(order + 1):
         if k:  # (1 - x) q = log(x), differentiated k times: (1 - x) q_k = k q_(k-1) + d^k log(x)
-            falling = 1 / (1 - us) if k == 1 else -falling * (k - 1) / (1 - us)
+            falling = 1 / xs if k == 1 else -falling * (k - 1) / xs
             last = (k * last + falling) / us
         series, weight = np.zeros(x.shape), 1.0
         for j in range(1, k + 1):

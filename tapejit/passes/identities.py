@@ -44,7 +44,7 @@ def stretched(builder, id, operands):
 
 _CONSTANT = OPS["constant"].code
 _BROADCAST = OPS["broadcast"].code
-_NEGATIVE = OPS["negative"].code
+_NEGATIVE, _ABSOLUTE = OPS["negative"].code, OPS["absolute"].code
 
 
 def _maybe_constant(builder, id):
@@ -123,6 +123,16 @@ def _add(builder, operands, params):
 def _negative(builder, operands, params):
     (x,) = operands
     return _operands(builder, x)[0] if builder.tape.op[x] == _NEGATIVE else None
+
+
+@_identity("square")
+def _square(builder, operands, params):
+    """The square of a magnitude is smooth, also at 0, where the magnitude is not: the chain of the two would have no curvature there."""
+    (x,) = operands
+    if builder.tape.op[x] != _ABSOLUTE:
+        return None
+    (z,) = _operands(builder, x)
+    return _emit(builder, "squared_magnitude" if builder.type_of(z).dtype in REAL_OF else "square", (z,))
 
 
 @_identity("positive")

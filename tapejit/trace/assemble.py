@@ -25,6 +25,7 @@ def assemble(nested, dtype=None):
         return np.array(values, dtype)
     value = np.array(values, dtype)
     trace = innermost(leaves)
+    trace.type_of(value)  # the error for what a tape cannot hold
     name = name_of(value)
     pieces, numbers = [], []
 

@@ -13,12 +13,13 @@ import operator
 import sys
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from ..errors import TracingError
+from ..errors import TracingError, UnsupportedError
 from ..ops import FLOATS, OPS, ROWS
 from ..tape.interpret import values_of
 from ..tape.tape import INPUT
-from .advice import advice_for_caller
+from .advice import advice, advice_for_caller
 from .elementwise import apply_op
 from .library import is_library
 from .recorder import blame, is_flat, leaked
@@ -144,9 +145,14 @@ def to_complex(x):
     return complex(extracted(x, "complex()"))
 
 
+_AS_STRIDED = "numpy.lib.stride_tricks.as_strided"
+
+
 def to_array(x, dtype=None, copy=None):
     """np.asarray(x) by code that does not know tracers: raises where the derivative would be lost."""
     _refuse_lost_write(x)
+    if sys._getframe(1).f_code is as_strided.__code__ and x.value.base is not None:  # it would read beyond the end of the copy
+        raise UnsupportedError(f"at {x._trace.here()}, {_AS_STRIDED} of a view of a traced array: {advice(_AS_STRIDED)}")
     caller = _caller()
     by = caller or "numpy.asarray, or by C code that takes only arrays"
     value = extracted(x, f"a conversion to a plain NumPy array (by {by})", advice_for_caller(caller))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import builtins
 import collections
 import functools
+import sys
 import types
 import weakref
 
@@ -27,6 +28,7 @@ from .containers import Containers
 from .contents import PLAIN, is_fixed
 from .equivalents import EQUIVALENTS
 from .generators import wrapped
+from .lowerings.sequences import Ufunc
 from .library import is_library
 from .namespaces import ModuleProxy, TracedGlobals
 from .reads import can_be_traced
@@ -151,6 +153,11 @@ class World(Containers):
             self.plainly = before
             if known is not None:
                 self.known[id(original)] = known
+
+    def ufunc(self, value, path):
+        """A ufunc of scipy.special, which then takes sequences of traced values as NumPy's do; the user's own as they are."""
+        is_special = getattr(sys.modules.get("scipy.special"), value.__name__, None) is value
+        return self._learn(value, Ufunc(value)) if is_special else self.as_it_is(value, path)
 
     def is_library(self, names):
         return self.globals_of(names) is None
@@ -378,6 +385,7 @@ _HANDLERS = {
     functools.partial: World.partial,
     functools._lru_cache_wrapper: World.cached,
     np.vectorize: World.vectorized,
+    np.ufunc: World.ufunc,
     np.random.Generator: World.generator,
     np.random.RandomState: World.generator,
     list: World.list,

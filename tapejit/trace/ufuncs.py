@@ -40,7 +40,8 @@ def array_ufunc(x, ufunc, method, *inputs, **kwargs):
         inputs = tuple([assemble(o) if type(o) is not Tracer and isinstance(o, (list, tuple)) else array_of(o) for o in inputs])
     simple = (ufunc.nin, ufunc.nout, ufunc.signature) == (len(inputs), 1, None)
     if simple and not kwargs and method == "__call__" and ufunc not in LOWERINGS:
-        return binary(ufunc, ufunc, inputs, sys._getframe(1))
+        result = binary(ufunc, ufunc, inputs, sys._getframe(1))
+        return result if result is not NotImplemented else _not_numbers(ufunc, map(concrete, inputs))
     try:
         if method in ("__call__", "at"):
             return METHODS[method](ufunc, *inputs, **kwargs)
@@ -66,6 +67,14 @@ def array_function(x, function, types, args, kwargs):
     for t in tracers:  # nothing to differentiate here: NumPy computes, once, and the trace holds while these values stay
         extracted(t, function.__name__)
     return function(*[_plain(a) for a in args], **{name: _plain(a) for name, a in kwargs.items()})
+
+
+def _not_numbers(ufunc, values):
+    """NotImplemented for operands that are no numbers; NumPy's own error for texts and None."""
+    values = list(values)
+    if any(v is None or isinstance(v, (str, bytes)) for v in values):
+        ufunc(*values)
+    return NotImplemented
 
 
 def _plain(value):
@@ -103,7 +112,7 @@ def call(ufunc, *inputs, out=None, where=True, casting="same_kind", dtype=None, 
     signature = signature or sig or (None if dtype is None else (None,) * ufunc.nin + (np.dtype(dtype),))
     values = [concrete(o) for o in inputs]
     if not all(isinstance(v, (np.ndarray, np.generic, bool, int, float, complex)) for v in values):
-        return NotImplemented
+        return _not_numbers(ufunc, values)
     if target is not None:
         _check_target(trace, ufunc, target)
         writable(target, trace)
@@ -193,6 +202,9 @@ def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, **rest):
 def accumulate(ufunc, a, axis=0, dtype=None, out=None):
     """ufunc.accumulate."""
     out = out[0] if isinstance(out, tuple) else out
+    if isinstance(axis, tuple):
+        ufunc.accumulate(np.ones((1,) * np.ndim(concrete(a))), axis)  # NumPy's errors
+        (axis,) = axis
     if ufunc in ACCUMULATIONS and ACCUMULATIONS[ufunc] in LOWERINGS:
         return LOWERINGS[ACCUMULATIONS[ufunc]](a, axis=axis, dtype=dtype, out=out)
     a = assemble(a) if type(a) is not Tracer else a

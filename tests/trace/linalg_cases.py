@@ -79,7 +79,7 @@ FLAT_CASES = """
 np.linalg.matrix_rank(a); np.linalg.matrix_rank(m); np.linalg.matrix_rank(t, 1e-3); np.linalg.matrix_rank(m, tol=[1e-3, 1.5])
 np.linalg.matrix_rank(b); np.linalg.matrix_rank(p, hermitian=True); np.linalg.matrix_rank(np.outer(b, b), rtol=1e-6)
 np.linalg.slogdet(a)[0]; np.linalg.matrix_power(a, 0); np.linalg.pinv(t, rcond=0.7); np.linalg.pinv(ts, rcond=[0.7, 1e-3])
-np.linalg.lstsq(t, e, 0.7)
+np.linalg.lstsq(t, e, 0.7); np.linalg.norm(a[:, :0], 1); np.linalg.norm(a[:, :0], np.inf, axis=1); np.linalg.norm(a[:, :0], -1, axis=1)
 """
 
 

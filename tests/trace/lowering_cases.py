@@ -51,7 +51,8 @@ np.triu(h, -2); np.broadcast_to(v, (2, 5)); np.broadcast_to(s, (2, 3)); np.broad
 np.broadcast_arrays(o, x); np.broadcast_arrays(u, s); np.broadcast_to(s, 3); np.tile(v, 2); np.tile(x, (2, 1)); np.tile(x, (2, 1, 2))
 np.tile(c, 2); np.tile(s, 3); np.tile(x, ()); np.tile(v, (2, 2)); np.tile(v, 0); np.tile(x, (1, 1)); np.repeat(v, 2)
 np.repeat(x, 3, axis=0); np.repeat(x, 2, axis=-1); np.repeat(x, [1, 2, 0], axis=1); np.repeat(x, 2); v.repeat(3)
-np.repeat(v, [0, 1, 2, 3, 1]); np.repeat(s, 3); np.repeat(v, 0); np.repeat(x, [2], axis=0); np.resize(v, 7); np.resize(x, (3, 3))
+np.repeat(v, [0, 1, 2, 3, 1]); np.repeat(s, 3); np.repeat(s, 3, -1); np.repeat(v, 0); np.repeat(x, [2], axis=0); np.resize(v, 7)
+np.resize(x, (3, 3))
 np.resize(v, (2, 2)); np.resize(e, 3); np.resize(s, (2,)); np.roll(v, 2); np.roll(v, -1); np.roll(x, 1); np.roll(x, 1, axis=1)
 np.roll(x, (1, 1), axis=(0, 1)); np.roll(x, 2, axis=(0, 1)); np.roll(c, 7, -1); np.roll(v, 0); np.roll(e, 1); np.roll(x, (1, 1), 1)
 np.roll(v, 5); np.pad(v, 2); np.pad(x, ((1, 0), (0, 2))); np.pad(x, (1, 2)); np.pad(v, 1, constant_values=3.5)
@@ -101,7 +102,9 @@ np.min(v, where=v > 0, initial=9.0); np.ptp(x); np.ptp(x, axis=0); np.ptp(x, axi
 np.cumsum(x, axis=0); np.cumsum(c, axis=-1); x.cumsum(); x.cumsum(axis=1); np.cumsum(e); np.cumsum(s); np.cumsum(x, 1, dtype=np.float32)
 np.cumsum(x > 0); np.cumulative_sum(v); np.cumulative_sum(x, axis=1, include_initial=True); np.cumprod(v); np.cumprod(x)
 np.cumprod(x, axis=0); np.cumprod(c, axis=-1); x.cumprod(); v.cumprod(); np.cumprod(e); np.cumprod(s)
-np.cumulative_prod(v, include_initial=True); np.cumulative_prod(x, axis=0); np.diff(v); np.diff(v, 2); np.diff(x, axis=0)
+np.cumulative_prod(v, include_initial=True); np.cumulative_prod(x, axis=0); np.cumulative_prod(s, include_initial=True)
+np.cumulative_sum(s); np.cumulative_sum(x, axis=(1,)); np.cumsum(s, -1); np.add.accumulate(x, (0,)); np.nancumsum([s, t])
+np.nancumprod([u, p], 1); np.diff(v); np.diff(v, 2); np.diff(x, axis=0)
 np.diff(c, axis=1); np.diff(v, prepend=0.0); np.diff(x, append=y[:, :1]); np.diff(v, n=0); np.diff(x > 0)
 np.diff(v, 3, prepend=s, append=t); np.ediff1d(v); np.ediff1d(x); np.ediff1d(v, to_begin=s, to_end=[1.0, 2.0]); np.ediff1d(v, to_end=w)
 np.gradient(v); np.gradient(v, 0.5); np.gradient(z); np.gradient(z, axis=0); np.gradient(v, edge_order=2)
@@ -135,6 +138,8 @@ np.quantile(v, 0.35, method='midpoint'); np.quantile(v, 0.7, method='hazen'); np
 np.searchsorted(np.arange(5.0), s); np.searchsorted(np.sort(v), [0.1, 0.2], side='right'); np.searchsorted(v, w, sorter=np.argsort(v))
 np.digitize(v, np.arange(4.0)); np.digitize(v, [0.0, 1.0], right=True); np.lexsort((v, w)); np.partition(v, 2)[2]
 np.partition(x, 1, axis=1)[:, 1]; np.partition(v, (1, 3))[[1, 3]]; np.argpartition(v, 2)[2]; np.partition(x, -1, axis=None)[-1]
+np.argsort(s); np.argsort(s, 0); np.argsort(s, None); np.argmax(s, 0); np.argmin(s, -1, keepdims=True); np.argpartition(s, 0)
+np.sort(x, np.int64(0)); np.sort(x, True)
 """
 
 PRODUCT_CASES = """
@@ -159,7 +164,10 @@ np.einsum('iijj->ij', np.outer(m, m).reshape(3, 3, 3, 3).transpose(0, 0 + 2, 1, 
 np.kron(s, v); np.kron(c, x); np.kron(np.eye(2), x); np.cross(u, p); np.cross(x, y); np.cross(x, u); np.cross(h.T, h.T, axis=0)
 np.cross(m, m[::-1], axisa=0, axisb=1, axisc=0); np.linalg.cross(x, y); np.cross([s, t, 1.0], u); np.cross(np.ones(3), u); np.vecdot(v, w)
 np.vecdot(x, y); np.vecdot(x, y, axis=0); np.vecdot(c, k); np.matvec(m, u); np.matvec(c, k[:, 0]); np.vecmat(u, m); np.vecmat(x, d.mT)
-np.linalg.vecdot(x, y); np.vander(v); np.vander(v, 3); np.vander(v, 3, increasing=True); np.vander(v, 0); np.polyval(v, s)
+np.linalg.vecdot(x, y); np.vecdot(x, y, keepdims=True); np.vecdot(c, c * 2, axis=1, keepdims=True); np.vecdot(c, z, axes=[1, 0])
+np.vecdot(u, p, keepdims=True); np.matmul(x, z, axes=[(0, 1), (0, 1), (1, 0)]); np.matmul(z, x, axes=[(1, 0), (1, 0), (0, 1)])
+np.matmul(c, z, axes=[(-2, -1), (1, 0), (0, 2)]); np.matmul(x, u, axes=[(0, 1), 0, 0]); np.matvec(x, t * p[:2], axes=[(1, 0), 0, 0])
+np.vecmat(u, x, axes=[0, (1, 0), 0]); np.vander(v); np.vander(v, 3); np.vander(v, 3, increasing=True); np.vander(v, 0); np.polyval(v, s)
 np.polyval(v, x); np.polyval([1.0, 2.0, 3.0], v); np.polyval([s, t, 1.0], v); np.linalg.multi_dot([x, z, h])
 np.linalg.multi_dot([u, z, h, p]); np.linalg.matrix_power(m, 0); np.linalg.matrix_power(m, 1); np.linalg.matrix_power(m, 5)
 np.linalg.norm(v); np.linalg.norm(x); np.linalg.norm(x, axis=0); np.linalg.norm(x, axis=1, keepdims=True); np.linalg.norm(v, 1)
@@ -208,6 +216,9 @@ np.nanquantile(np.where(c > 2, np.nan, c), 0.3, axis=(0, 2), keepdims=True)
 np.nanpercentile(np.where(x > 1.5, np.nan, x), [20, 70], axis=1); np.nanquantile(x, 0.4); np.unique(v); np.unique(np.concatenate([v, v]))
 np.unique(v, return_inverse=True); np.unique(np.append(v, v[0]), return_counts=True, return_index=True); np.union1d(v, w)
 np.intersect1d(v, v[1:3]); np.setdiff1d(v, v[:2]); np.setxor1d(v, v[:2]); np.sort(np.unique_values(v)); np.unique_counts(v)
+np.unique(x, axis=0); np.unique(np.concatenate([z, z[1:]]), axis=0, return_index=True, return_inverse=True, return_counts=True)
+np.unique(np.concatenate([c, c], -1), True, True, True, -1); np.unique(np.ones((3, 2)) * s, axis=0)
+np.unique(g, axis=0); np.unique(g.T, axis=0)
 np.isin(v, v[:2]); np.isin(x, [1.0, s], invert=True); np.unravel_index(np.argmax(x), x.shape); x[np.unravel_index(np.argmax(x), x.shape)]
 np.unravel_index(np.argsort(v), (2, 3), 'F'); np.histogram(v, bins=3, range=(-2.0, 2.0), weights=w)
 np.histogram(v, bins=[-2.0, 0.0, 1.0, 3.0]); np.histogram_bin_edges(v, 4); np.histogram(v, bins=3)
@@ -223,7 +234,8 @@ np.any(x > 0); np.any(x, axis=0); np.all(x > 0, axis=1, keepdims=True); np.all(x
 np.all(e); np.any(e); np.count_nonzero(x > 0); np.count_nonzero(x, axis=0); np.count_nonzero(x, keepdims=True); np.isclose(x, y)
 np.isclose(x, x + 1e-9); np.allclose(x, y); np.allclose(x, x); np.array_equal(x, y); np.array_equal(x, x); np.array_equal(x, v)
 np.array_equiv(o, x); np.array_equiv(v, x); np.isclose(x, np.nan, equal_nan=True); np.array_equal(x, x, equal_nan=True); np.round(x)
-np.round(x, 1); np.around(x, 2); x.round(); x.round(1); np.round(x * 100, -1); np.fix(x); np.fix(s); np.round(x > 0); np.isposinf(x)
+np.round(x, 1); np.around(x, 2); np.fix([s, t]); x.round(); x.round(1); np.round(x * 100, -1); np.fix(x); np.fix(s); np.round(x > 0)
+np.isposinf(x)
 np.isneginf(x); np.isreal(x); np.iscomplex(x); np.imag(x); np.sign(x); np.floor(x); np.shape(x); np.ndim(x); np.size(x); np.size(x, 1)
 np.result_type(x, 1.0); np.can_cast(x.dtype, np.float32); np.iscomplexobj(x); np.isrealobj(x); np.may_share_memory(x, x)
 np.shares_memory(x, y); np.array_repr(x); np.array_str(x); np.array2string(v); np.common_type(x, y); np.min_scalar_type(v)
@@ -252,7 +264,8 @@ np.mean(x, axis=1, out=(a := x[:, 0].copy())) + a; np.cumsum(v, out=(a := w.copy
 np.dot(x, z, out=(a := np.zeros_like(x @ z))); np.concatenate([u[:2], u[2:]], out=(a := u.copy()))
 np.clip(x, 0.0, 1.0, out=(a := y.copy())); np.std(x, axis=0, out=(a := u.copy())); np.max(x, 0, out=(a := u.copy()))
 np.median(x, axis=0, out=(a := u.copy())); np.round(x, 1, out=(a := y.copy())); np.einsum('ij->j', x, out=(a := u.copy()))
-np.matmul(m, u, out=(a := p.copy())); np.prod(x, axis=0, out=(a := u.copy())); np.sum(x, 0, None, (a := u.copy())) * a
+np.matmul(m, u, out=(a := p.copy())); np.matmul(x, u, out=(a := np.zeros((3, 2)) * s)); np.prod(x, axis=0, out=(a := u.copy()))
+np.sum(x, 0, None, (a := u.copy())) * a
 """
 
 

@@ -230,7 +230,7 @@ np.linalg.lstsq(x, y.T[:1]); np.linalg.lstsq(x[None], b); np.linalg.matrix_power
 np.linalg.matrix_power(x, 1.5); np.linalg.tensorinv(x, ind=0); np.linalg.tensorsolve(x, y); np.linalg.cond(x[:0]); np.linalg.cond(b)
 np.linalg.norm(x, 'nonsense'); np.linalg.norm(b, 'nuc'); np.linalg.norm(x, 3); np.linalg.matrix_norm(b); np.linalg.inv(x.astype('f2'))
 np.linalg.eigh(x, UPLO=3); np.linalg.solve(x); np.linalg.cholesky(x, True); np.linalg.multi_dot([x]); np.linalg.cross(x, x)
-np.linalg.svdvals(b)
+np.linalg.svdvals(b); np.linalg.cond(y, 1); np.linalg.norm(y[:, :0], -1)
 """.replace("\n", "; ").strip("; ").split("; ")
 
 

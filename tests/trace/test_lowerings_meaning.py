@@ -4,6 +4,7 @@ new arrays, and how much of NumPy is covered."""
 import numpy as np
 import pytest
 
+import tapejit as tj
 from tapejit.errors import TracingError, UnsupportedError
 from tapejit.ops import OPS
 from tapejit.passes import reverse, simplify
@@ -103,6 +104,15 @@ def test_norms_have_gradient_zero_at_zero():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_squares_of_magnitudes_have_their_curvature_at_zero():
+    """As a least-squares fit has that is exact, or a spectrum with empty lines."""
+    for loss, curvature in ((lambda x: np.sum(np.abs(x) ** 2), 2), (lambda x: np.sum(np.square(abs(np.fft.fft(x)))), 8)):
+        np.testing.assert_allclose(tj.hessian(loss)(np.zeros(4)), curvature * np.eye(4), atol=1e-14)
+        np.testing.assert_allclose(tj.hessian(loss)(np.zeros(4, np.float32)), curvature * np.eye(4), atol=1e-6)
+    z = np.array([3 + 4j, 0, complex(np.inf, np.nan)])
+    np.testing.assert_array_equal(tj.jit(lambda z: np.abs(z) ** 2)(z), np.abs(z) ** 2)
+
+
 def test_values_not_chosen_do_not_spoil_the_gradient():
     x = np.array([-1.0, 4.0, np.nan])
     np.testing.assert_array_equal(gradient(lambda x: np.where(x > 0, np.sqrt(x), 0.0), x), [0, 0.25, 0])
@@ -179,7 +189,10 @@ np.meshgrid(x, indexing='nonsense'); np.put(x.copy(), 99, 1.0); np.copyto(x.copy
 np.cumulative_sum(x); np.trace(x[0]); np.ptp(x, axis=2); np.median(x, axis=2); np.kron(x); np.unwrap(x, axis=4)
 np.average(x, weights=x * 0); np.linalg.matrix_power(x, 2); np.linalg.multi_dot([x]); np.vecdot(x, x[:, :2]); np.matvec(x, x[:, :2])
 np.outer(); np.nanargmax(x * np.nan); np.convolve(x[0, :0], x[0]); np.correlate(x[0], x[0], 'nonsense'); np.array_split(x, 0)
-np.hsplit(x, 2); np.dsplit(x, 1)
+np.hsplit(x, 2); np.dsplit(x, 1); np.cumsum(x, (0,)); np.cumprod(x, True); np.argmax(x, (0, 1)); np.argsort(x, [0]); np.sort(x, (0,))
+np.repeat(x, 2, (1,)); np.take(x, 0, True); np.argsort(x[0, 0], 1); np.sort(x[0, 0]); np.add.accumulate(x, (0, 1))
+np.correlate(x[0, 0], x[0]); np.vecdot(x, x, axis=7); np.matmul(x, x, axis=0); np.matmul(x, x, axes=[(0, 1)])
+np.vecmat(x[0], x, keepdims=1); np.unique(x, axis=2); np.add(x, 'a'); np.exp(None); np.maximum(x, None)
 """.replace("\n", "; ").strip("; ").split("; ")
 
 

@@ -97,6 +97,7 @@ FORMS = {
     "expn": lambda x: special.expn(2, x + 2.0),
     "bdtr": lambda x: special.bdtr(2, 5, special.expit(x)),
     "integers": lambda x: special.xlogy(2, x + 2.0) + special.beta(1, x + 2.0),
+    "lists": lambda x: special.gammaln([x[0, 0] + 3.0, [2.5, x[1, 1]][1] + 2.0]),
     "out": lambda x: special.erf(x, out=np.zeros((2, 3))),
     "reduce": lambda x: np.sum(special.hyp2f1(1.0, x, 3.0, 0.25)),
     "outer": lambda x: special.xlogy.outer(x[0], x[1] + 2.0),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from replay import check, record
 
+from tapejit.errors import TracingError
 from tapejit.trace import Tracer, assemble, current_trace
 
 
@@ -29,6 +30,9 @@ def test_plain_lists_stay_plain():
 def test_ragged_lists_are_numpys_error():
     with pytest.raises(ValueError, match="inhomogeneous"):
         record(lambda x: assemble([[x, 1.0], [x]]), [2.0])
+    for other, dtype in ((None, "object"), ("a", "<U")):
+        with pytest.raises(TracingError, match=f"an array of dtype {dtype}.* meets a traced value"):
+            record(lambda x: assemble([x, other]), [2.0])
 
 
 def test_object_arrays():

@@ -291,7 +291,8 @@ def test_unsupported_forms_name_themselves():
     with Trace() as trace:
         x = trace.input(np.ones((2, 2)))
         cases = [(lambda: x.resize(3), "resize"), (lambda: x.view(np.int64), "viewed as another type"),
-                 (lambda: x.byteswap(), "byteswap")]
+                 (lambda: x.byteswap(), "byteswap"),
+                 (lambda: np.lib.stride_tricks.as_strided(x[::-1], (2,), (-8,)), "as_strided of a view")]
         for use, words in cases:
             with pytest.raises(UnsupportedError, match=rf"test_tracer_decisions.py:\d+.*{words}"):
                 use()

@@ -116,6 +116,15 @@ def axes_of(axis, ndim, allow_duplicate=False):
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim, allow_duplicate=allow_duplicate)
 
 
+def axis_of(axis, ndim):
+    """The one axis of a function that takes it by NumPy's C code, as a non-negative int: a number has one axis. NumPy's errors."""
+    ndim = ndim or 1
+    if type(axis) is not int or not -ndim <= axis < ndim:
+        axis = static(axis)
+        np.take(hollow((1,) * ndim), 0, axis)  # NumPy's errors
+    return int(axis) % ndim
+
+
 def cast(x, dtype):
     """`x` converted to a dtype, as astype does it; `x` itself when it has it."""
     dtype = np.dtype(dtype)

@@ -52,7 +52,7 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
         return _root_of_sum(_squared(x), axes, keepdims)
     size = np.abs(x)
     if ord == np.inf or ord == -np.inf:
-        return (np.max if ord > 0 else np.min)(size, axis=axes, keepdims=keepdims)
+        return _largest(size, axes, keepdims) if ord > 0 else np.min(size, axes, keepdims=keepdims)
     if ord == 0:
         return np.sum(cast(x != 0, size.dtype), axis=axes, keepdims=keepdims)
     if ord == 1:
@@ -61,7 +61,12 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
         raise ValueError(f"Invalid norm order '{ord}' for vectors")
     total = np.sum(size ** ord, axis=axes, keepdims=keepdims)
     zero = total == 0
-    return plain(np.where(zero, total if ord > 0 else total.dtype.type(0), np.where(zero, total.dtype.type(1), total) ** (1 / ord)))
+    return plain(np.where(zero, total if ord > 0 else total.dtype.type(np.inf), np.where(zero, total.dtype.type(1), total) ** (1 / ord)))
+
+
+def _largest(sizes, axes, keepdims):
+    """The largest of sizes; 0 where there are none."""
+    return np.max(sizes, axes, keepdims=keepdims, **({"initial": 0} if 0 in sizes.shape else {}))
 
 
 @lowering(np.linalg.matrix_norm)
@@ -76,7 +81,8 @@ def matrix_norm_over(x, axes, ord, keepdims):
     if ord in (1, -1, np.inf, -np.inf):
         rows, columns = axes
         summed, chosen = (rows, columns) if abs(ord) == 1 else (columns, rows)
-        y = (np.max if ord > 0 else np.min)(np.sum(np.abs(x), axis=summed, keepdims=True), axis=chosen, keepdims=True)
+        sums = np.sum(np.abs(x), axis=summed, keepdims=True)
+        y = _largest(sums, chosen, True) if ord > 0 else np.min(sums, chosen, keepdims=True)
         return y if keepdims else plain(np.squeeze(y, axes))
     if ord in (2, -2, "nuc"):
         s = svdvals(np.moveaxis(x, axes, (-2, -1)))
@@ -186,7 +192,7 @@ def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
 @lowering(np.linalg.cond)
 def cond(x, p=None):
     x = matrix(x)
-    if x.size == 0 and 0 in x.shape[-2:]:
+    if x.size == 0 and 0 in x.shape[-2:] or p not in (None, 2, -2) and x.shape[-1] != x.shape[-2]:
         np.linalg.cond(concrete(x), p)  # NumPy's error
     with np.errstate(all="ignore"):
         if p is None or p == 2 or p == -2:

@@ -113,7 +113,7 @@ lowering(np.round, np.around)(_round)
 
 @lowering(np.fix)
 def fix(x, out=None):
-    return deliver(np.trunc(x), out)
+    return deliver(np.trunc(asarray(x)), out)
 
 
 # --- a function whose partial is a series near 0 ---------------------------------------------------------------------

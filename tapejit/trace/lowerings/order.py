@@ -4,11 +4,13 @@ The places (argsort, argmax, searchsorted ...) are integers without derivative; 
 derivative follows the elements and a replay finds its own order.
 """
 
+import math
+
 import numpy as np
 
 from ...ops import OPS
 from ..tracer import Tracer, concrete, lowering
-from .common import asarray, axes_of, cast, deliver, given, host, in_layout_of, refuse, static
+from .common import asarray, axes_of, axis_of, cast, deliver, given, host, in_layout_of, refuse, stand_in, static
 from .numpy_source import numpy_source
 from .reductions import mean_
 from .selection import take
@@ -29,11 +31,16 @@ def gather(a, places, axis):
     return OPS["take"](OPS["reshape"](a, shape=(a.size,)), places * along + offset, axis=0)
 
 
+def _lined(a, axis):
+    """The array and the axis along which places are found: of its elements where `axis` is None; a number is one element."""
+    a = asarray(a)
+    axis = 0 if axis is None and not a.ndim else axis
+    return (a.ravel(), 0) if axis is None else (a if a.ndim else a.reshape(1), axis_of(axis, a.ndim))
+
+
 def _flattened(a, axis):
     a = asarray(a)
-    if axis is None:
-        return a.ravel(), 0
-    return a, axes_of(axis, a.ndim)[0]
+    return (a.ravel(), 0) if axis is None else (a, np.lib.array_utils.normalize_axis_index(static(axis), a.ndim))
 
 
 # --- sorting ---------------------------------------------------------------------------------------------------------
@@ -43,8 +50,8 @@ def _flattened(a, axis):
 def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Stable, whatever `kind`: equal elements keep their order."""
     _check_sort(kind, order, stable)
-    a, axis = _flattened(a, axis)
-    return OPS["argsort"](a, axis=axis) if a.ndim else OPS["argsort"](a.reshape(1), axis=0).reshape(())
+    a, axis = _lined(a, axis)
+    return OPS["argsort"](a, axis=axis)
 
 
 def _check_sort(kind, order, stable):
@@ -65,7 +72,7 @@ def _as_laid_out(a, result):
 
 @lowering(np.argpartition)
 def argpartition(a, kth, axis=-1, kind="introselect", order=None):
-    a, axis = _flattened(a, axis)
+    a, axis = _lined(a, axis)
     return _argpartition(a, static(kth), axis, kind)
 
 
@@ -104,8 +111,8 @@ def _arg_extremum(op):
     def lowered(a, axis=None, out=None, *, keepdims=False):
         a = asarray(a)
         shape = a.shape
-        flat, place = _flattened(a, axis)
-        y = OPS[op](flat, axis=place) if flat.ndim else OPS[op](flat.reshape(1), axis=0)
+        flat, place = _lined(a, axis)
+        y = OPS[op](flat, axis=place)
         if keepdims and given(keepdims):
             y = y.reshape(tuple(1 if axis is None or k == place else n for k, n in enumerate(shape)))
         return deliver(y, out)
@@ -242,7 +249,35 @@ def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
 
 # --- sets and places -------------------------------------------------------------------------------------------------
 
-for _function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d, np.setdiff1d,
+_unique_elements = numpy_source(np.unique)
+
+
+@lowering(np.unique)
+def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None, **options):
+    """Along an axis: the slices in lexical order, those that differ from the one before. Which do is guarded: it decides the shape."""
+    ar = asarray(ar)
+    if axis is None or type(ar) is not Tracer:
+        return _unique_elements(ar, return_index, return_inverse, return_counts, axis, **options)
+    inverse_shape = np.unique(stand_in(ar), return_inverse=True, axis=axis, **options)[1].shape  # NumPy's errors too
+    slices = np.moveaxis(ar, axis, 0)
+    n = len(slices)
+    rows = slices.reshape(n, math.prod(slices.shape[1:]))
+    order = lexsort(np.flip(rows, 1).T) if rows.size else np.arange(n)
+    rows = take(rows, order, 0)
+    new = np.append(np.ones(min(n, 1), bool), np.any(rows[1:] != rows[:-1], axis=1))
+    kept = rows[new]
+    found = np.moveaxis(kept.reshape((len(kept),) + slices.shape[1:]), 0, axis)
+    results = [found]
+    if return_index:
+        results.append(order[new])
+    if return_inverse:
+        results.append((np.cumsum(new) - 1)[np.argsort(order)].reshape(inverse_shape))
+    if return_counts:
+        results.append(np.diff(np.append(np.flatnonzero(new), n)))
+    return tuple(results) if len(results) > 1 else found
+
+
+for _function in (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d, np.setdiff1d,
                   np.setxor1d):
     lowering(_function)(numpy_source(_function))
 

@@ -133,8 +133,7 @@ def linalg_matmul(x1, x2, /):
     return matmul(x1, x2)
 
 
-@lowering(np.matmul)
-def matmul(x1, x2, /, out=None, *, dtype=None):
+def matmul(x1, x2, /, *, dtype=None):
     """Leading axes broadcast; a vector is a row on the left and a column on the right."""
     if dtype is not None:
         np.matmul(np.ones(1, asarray(x1).dtype), np.ones(1, asarray(x2).dtype), dtype=dtype)  # NumPy's error
@@ -142,11 +141,11 @@ def matmul(x1, x2, /, out=None, *, dtype=None):
     if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
         np.matmul(_slim(a, {-1}, last=2), _slim(b, {max(b.ndim - 2, 0)}, last=2))  # NumPy's error
     if a.ndim == b.ndim == 2:
-        return deliver(OPS["matmul"](a, b), out)
+        return OPS["matmul"](a, b)
     if a.ndim == 1 or b.ndim <= 2:
-        return deliver(dot(a, b), out)
+        return dot(a, b)
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return deliver(OPS["matmul"](_stretched(a, lead + a.shape[-2:]), _stretched(b, lead + b.shape[-2:])), out)
+    return OPS["matmul"](_stretched(a, lead + a.shape[-2:]), _stretched(b, lead + b.shape[-2:]))
 
 
 def _stretched(x, shape):
@@ -157,23 +156,40 @@ def _vector_product(name, signature):
     """vecdot, matvec, vecmat: an einsum over the last axes with broadcast leading ones."""
     a_labels, b_labels, kept = signature
 
-    def lowered(x1, x2, /, out=None, *, axis=-1, dtype=None):
+    def lowered(x1, x2, /, *, dtype=None):
         core_a, core_b = (np.ones(np.shape(concrete(x))[-len(labels):], asarray(x).dtype) for x, labels in ((x1, a_labels), (x2, b_labels)))
-        if axis == -1:
-            getattr(np, name)(core_a, core_b, dtype=dtype)  # NumPy's errors
+        getattr(np, name)(core_a, core_b, dtype=dtype)  # NumPy's errors
         a, b = _operands(x1, x2, dtype=dtype)
-        if axis != -1:
-            a, b = np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)
         if a_labels.startswith("i") and len(a_labels) == 1 and a.dtype.kind == "c":
             a = np.conj(a)
-        return deliver(einsum(f"...{a_labels},...{b_labels}->...{kept}", a, b), out, stretch=True)
+        return einsum(f"...{a_labels},...{b_labels}->...{kept}", a, b)
     return lowered
 
 
-vecdot = _vector_product("vecdot", ("i", "i", ""))
+def _with_axes(function, lowered):
+    """A generalised ufunc that also takes axes, axis and keepdims: the axes are moved to the end, and those of the result back."""
+    def call(x1, x2, /, out=None, *, axes=None, axis=None, keepdims=False, **rest):
+        if axes is None and axis in (None, -1) and keepdims is False:
+            return deliver(lowered(x1, x2, **rest), out, stretch=True)
+        named = {"axes": axes, "axis": axis, "keepdims": keepdims or None}
+        named = {name: value for name, value in named.items() if value is not None}
+        a, b = asarray(x1), asarray(x2)
+        shape = function(stand_in(a), stand_in(b), **named).shape  # NumPy's errors
+        core = [np.atleast_1d(k).tolist() for k in axes or (-1 if axis is None else axis,) * 2]
+        a, b = (np.moveaxis(x, k, range(-len(k), 0)) for x, k in zip((a, b), core))
+        y = lowered(a, b, **rest)
+        if len(core) == 3 and not keepdims:
+            y = np.moveaxis(y, range(-len(core[2]), 0), core[2])
+        return deliver(y.reshape(shape)[()] if keepdims else y, out, stretch=True)
+    return call
+
+
+lowering(np.matmul)(_with_axes(np.matmul, matmul))
+vecdot = _with_axes(np.vecdot, _vector_product("vecdot", ("i", "i", "")))
 lowering(np.vecdot, np.linalg.vecdot)(vecdot)
-lowering(*existing("matvec"))(_vector_product("matvec", ("ij", "j", "i")))
-lowering(*existing("vecmat"))(_vector_product("vecmat", ("i", "ij", "j")))
+for _name, _labels in (("matvec", ("ij", "j", "i")), ("vecmat", ("i", "ij", "j"))):
+    for _function in existing(_name):  # from NumPy 2.2 on
+        lowering(_function)(_with_axes(_function, _vector_product(_name, _labels)))
 
 
 @lowering(np.kron)

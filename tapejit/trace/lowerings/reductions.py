@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ops import OPS
 from ..tracer import lowering
-from .common import NO_VALUE, asarray, axes_of, cast, check_mask, concrete, deliver, existing, filled, given, masked, static
+from .common import NO_VALUE, asarray, axes_of, axis_of, cast, check_mask, concrete, deliver, existing, filled, given, masked, static
 from .numpy_source import numpy_source
 
 # --- sums ------------------------------------------------------------------------------------------------------------
@@ -178,9 +178,7 @@ def ptp(a, axis=None, out=None, keepdims=False):
 @lowering(np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
     a = asarray(a)
-    if axis is None or (a.ndim == 0 and reduced_axes(axis, 0) == ()):
-        a, axis = a.ravel(), 0
-    (axis,) = axes_of(axis, a.ndim)
+    a, axis = (a.ravel(), 0) if axis is None else (a if a.ndim else a.reshape(1), axis_of(axis, a.ndim))
     return deliver(OPS["cumsum"](cast(a, dtype or accumulator(a.dtype)), axis=axis), out, "unsafe")
 
 
@@ -188,9 +186,7 @@ def cumsum(a, axis=None, dtype=None, out=None):
 def cumprod(a, axis=None, dtype=None, out=None):
     """Products over windows of doubling length, so that the derivative is right where elements are zero, to any order."""
     a = asarray(a)
-    if axis is None or (a.ndim == 0 and reduced_axes(axis, 0) == ()):
-        a, axis = a.ravel(), 0
-    (axis,) = axes_of(axis, a.ndim)
+    a, axis = (a.ravel(), 0) if axis is None else (a if a.ndim else a.reshape(1), axis_of(axis, a.ndim))
     a, before, span = cast(a, dtype or accumulator(a.dtype)), (slice(None),) * axis, 1
     while span < a.shape[axis]:
         head, late, early = a[before + (slice(None, span),)], a[before + (slice(span, None),)], a[before + (slice(None, -span),)]
@@ -201,13 +197,13 @@ def cumprod(a, axis=None, dtype=None, out=None):
 
 def _cumulative(function, start):
     def lowered(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-        x = asarray(x)
+        x = np.atleast_1d(asarray(x))
         if axis is None and x.ndim > 1:
             raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
-        axis = 0 if axis is None else axis
+        (axis,) = axes_of(0 if axis is None else axis, x.ndim)
         result = function(x, axis, dtype)
         if include_initial:
-            first = np.full([1 if k == axis % x.ndim else n for k, n in enumerate(x.shape)], start, result.dtype)
+            first = np.full([1 if k == axis else n for k, n in enumerate(x.shape)], start, result.dtype)
             result = np.concatenate([first, result], axis)
         return deliver(result, out)
     return lowered
@@ -261,7 +257,10 @@ def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
 
 def _replacing_nan(function, value):
     """The function after NaN has been replaced by `value`."""
-    return lambda a, *args, **kwargs: function(masked(asarray(a), np.logical_not(np.isnan(a)), value), *args, **kwargs)
+    def lowered(a, *args, **kwargs):
+        a = asarray(a)
+        return function(masked(a, np.logical_not(np.isnan(a)), value), *args, **kwargs)
+    return lowered
 
 
 lowering(np.nancumsum)(_replacing_nan(cumsum, 0))

@@ -5,7 +5,7 @@ import numpy as np
 from ...ops import OPS, ROWS
 from ..recorder import innermost
 from ..tracer import Tracer, concrete, lowering
-from .common import NO_VALUE, asarray, axes_of, cast, deliver, given, hollow, static, weak
+from .common import NO_VALUE, asarray, axes_of, axis_of, cast, deliver, given, hollow, static, weak
 
 # --- by condition ----------------------------------------------------------------------------------------------------
 
@@ -156,8 +156,7 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     a = asarray(a)
     if axis is None:
         a, axis = a.ravel(), 0
-    (axis,) = axes_of(axis, a.ndim or 1)
-    a = a if a.ndim else a.reshape(1)
+    axis, a = axis_of(axis, a.ndim), a if a.ndim else a.reshape(1)
     return deliver(OPS["take"](a, _places(indices, a.shape[axis], mode), axis=axis), out, "unsafe")
 
 

@@ -10,7 +10,7 @@ from ...ops import OPS
 from ...tape.types import NAME_OF_DTYPE
 from ..tracer import LOWERINGS, Tracer, lowering
 from ..views import viewed
-from .common import asarray, axes_of, cast, concrete, existing, filled, hollow, owned, refuse, stand_in, static
+from .common import asarray, axes_of, axis_of, cast, concrete, existing, filled, hollow, owned, refuse, stand_in, static
 from .numpy_source import numpy_source
 
 # --- reshaped views --------------------------------------------------------------------------------------------------
@@ -236,9 +236,7 @@ def tile(A, reps):
 @lowering(np.repeat)
 def repeat(a, repeats, axis=None):
     a, repeats = asarray(a), static(repeats)
-    if axis is None:
-        a, axis = ravel(a), 0
-    (axis,) = axes_of(axis, a.ndim)
+    a, axis = (ravel(a), 0) if axis is None else (a if a.ndim else reshape(a, 1), axis_of(axis, a.ndim))
     count = a.shape[axis]
     if np.ndim(repeats):
         return OPS["take"](a, np.repeat(np.arange(count), repeats), axis=axis)

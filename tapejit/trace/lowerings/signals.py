@@ -30,8 +30,8 @@ def convolve(a, v, mode="full"):
 
 @lowering(np.correlate)
 def correlate(a, v, mode="valid"):
-    a, v = np.atleast_1d(asarray(a), asarray(v))
-    np.correlate(np.empty(min(a.size, 1)), np.empty(min(v.size, 1)), mode)  # NumPy's errors
+    a, v = asarray(a), asarray(v)
+    np.correlate(*[np.empty((min(n, 1),) * x.ndim) for x, n in ((a, a.size), (v, v.size))], mode)  # NumPy's errors
     if len(v) > len(a):  # the shorter one moves along the longer one, and the result is turned round
         return np.conj(convolve(v, np.conj(a[::-1]), mode))[::-1]
     return convolve(a, np.conj(v[::-1]), mode)
