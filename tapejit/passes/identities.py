@@ -5,10 +5,14 @@ before it appends a record; because the differentiate pass builds with the same 
 """
 
 import math
+from functools import lru_cache, partial
+
+import numpy as np
 
 from ..ops import OPS, REAL_OF
 from ..ops.linear import index_shape
 from ..ops.table import broadcast_shape
+from ..tape.types import DTYPE_OF_NAME
 
 REWRITE = {}
 
@@ -392,6 +396,32 @@ def _index_add(builder, operands, params):
     if _is_whole(params[0], builder.type_of(x).shape):
         return _emit(builder, "add", (x, value))
     return None
+
+
+@lru_cache(16)
+def _triangle(name, rows, columns, k):
+    """True in the triangle that tril or triu keeps. One array per form: large constants are told apart by identity."""
+    mask = np.tri(rows, columns, k if name == "tril" else k - 1, dtype=bool)
+    mask = mask if name == "tril" else ~mask
+    mask.flags.writeable = False
+    return mask
+
+
+MOST_MASKED = 1 << 22  # elements of a matrix whose triangle is a constant mask
+
+
+def _triangle_of(name, builder, operands, params):
+    """A selection, which loops take in; not of complex numbers, which NumPy computes with."""
+    dtype, shape = builder.type_of(operands[0])
+    rows, columns = shape[-2:]
+    if dtype not in ("f32", "f64") or not 0 < rows * columns <= MOST_MASKED:
+        return None
+    mask = builder.constant(_triangle(name, rows, columns, params[0]))
+    return _emit(builder, "where", (mask, operands[0], builder.constant(np.zeros((), DTYPE_OF_NAME[dtype]))))
+
+
+for _name in ("tril", "triu"):
+    _identity(_name)(partial(_triangle_of, _name))
 
 
 @_identity("sum", "prod", "max", "min", "any", "all")

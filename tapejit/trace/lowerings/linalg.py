@@ -5,8 +5,8 @@ NumPy computes each value and raises its own errors; the rows are those of `ops/
 
 import numpy as np
 
-from ...ops import lapack
-from ..tracer import lowering
+from ...ops import ROWS, lapack
+from ..tracer import Tracer, lowering
 from .common import asarray, axes_of, cast, concrete, host, static
 from .decompositions import svdvals
 from .matrices import emit, inexact, matrix, plain, stretched
@@ -113,7 +113,21 @@ def _solved(a, b, given):
     a, b = stretched(a, lead + a.shape[-2:]), stretched(b, lead + b.shape[-2:])
     if a.shape[-1] < SHARED_FACTORS or lapack.lapack_of(a.dtype.char) is None:
         return emit("solve", a, b, trans=False)
+    triangle = _triangle_by_cholesky(a)
+    if triangle is not None and a.ndim == 2:
+        return emit("solve_triangle", a, b, lower=triangle == "lower", trans=False, unit=False, strict=False)
     return emit("lu_solve", a, b, emit("lu_bits", a), trans=False)
+
+
+def _triangle_by_cholesky(a):
+    """"lower" or "upper" where a is what cholesky gave, or its transpose: such systems need no factors of their own. Else None."""
+    if type(a) is not Tracer:
+        return None
+    tape, id = a._trace.builder.tape, a.id
+    name = ROWS[tape.op[id]].name
+    if name == "transpose" and ROWS[tape.op[tape.operands_of(id)[0]]].name == "cholesky" and tape.params_of(id)[0] == (1, 0):
+        return "upper"
+    return "lower" if name == "cholesky" else None
 
 
 @lowering(np.linalg.inv)
