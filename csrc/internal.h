@@ -16,9 +16,9 @@
 #endif
 
 enum {
-    TJ_BLOCK = 512,                           /* elements of a block register */
-    TJ_SHORT_BLOCK = 256,                     /* used by loops with more than TJ_FEW registers, to stay near L1 */
-    TJ_FEW = 12,
+    TJ_BLOCK = 256,                           /* elements of a block register */
+    TJ_SHORT_BLOCK = 128,                     /* used by loops with more than TJ_FEW registers, to stay near L1 */
+    TJ_FEW = 6,
     TJ_BLOCK_BYTES = TJ_BLOCK * 8 + 64,       /* its bytes; off a power of two, so that registers do not share cache sets */
     TJ_MAX_NDIM = 64,
     TJ_MAX_REGISTERS = 4096,
@@ -72,7 +72,7 @@ enum { TJ_SECOND_ADD,         /* t + c */
        TJ_SECONDS };
 
 /* A vector function f joined with a step before or behind it; NULL where the instruction has no vector function of one operand. */
-typedef struct { tj_micro product, times, plus; } tj_joined;   /* f(a * b), f(a) * b, f(a) + b */
+typedef struct { tj_micro product, negated, times, plus; } tj_joined;   /* f(a * b), f(-a), f(a) * b, f(a) + b */
 
 typedef struct {
     const char *name;

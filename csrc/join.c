@@ -1,6 +1,6 @@
 /* Joins pairs of steps of a loop: where the result of one has a single use in another, and there is a function for both together, they
- * become one step, and the value between them stays in a CPU register. Arithmetic joins with arithmetic, a product with the vector
- * function of it, a vector function with a product or sum of it. Values do not change. Part of planning a loop; read plan.c first. */
+ * become one step, and the value between them stays in a CPU register. Arithmetic joins with arithmetic, a product or a change of sign
+ * with the vector function of it, a vector function with a product or sum of it. Values do not change. Part of planning a loop; read plan.c first. */
 #include "internal.h"
 
 enum { WINDOW = 32, NOT_ARITHMETIC = -1 };    /* WINDOW: how many steps ahead the use of a result is looked for */
@@ -55,6 +55,9 @@ static tj_step joined(uint32_t opcode, const tj_step *step, uint32_t user_opcode
     } else if (first == TJ_FIRST_MULTIPLY && user_vector->product) {
         result.function = user_vector->product;
         result.c = user->dst;
+    } else if ((opcode == TJ_negative_f64 || opcode == TJ_negative_f32) && user_vector->negated) {
+        result.function = user_vector->negated;
+        result.b = result.c = user->dst;
     } else if (vector->times && (operation == TJ_FIRST_MULTIPLY || operation == TJ_FIRST_ADD) && !(t_is_a && t_is_b)) {
         result.function = operation == TJ_FIRST_MULTIPLY ? vector->times : vector->plus;
         result.b = other;

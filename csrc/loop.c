@@ -1,9 +1,7 @@
-/* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is 256
- * or 512 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
+/* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is 128
+ * or 256 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
  * A `walk` goes through the rows of a block in pieces that one operand steps through with one row stride. */
 #include "internal.h"
-
-enum { TJ_FAR = 65536 }; /* elements of a row from which its arrays do not lie in the caches near the core */
 
 #include <string.h>
 
@@ -273,38 +271,6 @@ static uint8_t *row_address(const tj_loop *loop, const tj_operand *operand, uint
     return address;
 }
 
-/* Ask for the part of the next `nbytes` behind a block that begins at `start`, `share` bytes of it. */
-TJ_INLINE void prefetch(const void *block, size_t nbytes, size_t start, size_t share, int write) {
-#if defined(__GNUC__)
-    const uint8_t *next = (const uint8_t *)block + nbytes;
-    const size_t end = start + share < nbytes ? start + share : nbytes;
-    for (size_t at = start; at < end; at += 64) {
-        if (write)
-            __builtin_prefetch(next + at, 1);
-        else
-            __builtin_prefetch(next + at, 0);
-    }
-#else
-    (void)block, (void)nbytes, (void)start, (void)share, (void)write;
-#endif
-}
-
-/* run_steps, and between the steps asks for the memory of the next block, a few lines at a time: the first step to touch it would
-   wait for it otherwise, and so would this one if it were all asked for at once. */
-static void run_steps_ahead(const tj_workspace *w, const tj_loop *loop, size_t n) {
-    const size_t share = ((size_t)loop->block * 8 / 64 + loop->n_steps - 1) / loop->n_steps * 64;
-    for (uint32_t i = 0; i < loop->n_steps; i++) {
-        const tj_step *step = &loop->steps[i];
-        step->function(w->slots[step->dst], w->slots[step->a], w->slots[step->b], w->slots[step->c], n);
-        for (uint32_t k = 0; k < loop->n_inputs; k++)
-            if (loop->inputs[k].mode == TJ_DIRECT)
-                prefetch(w->slots[k], (size_t)(loop->block * loop->inputs[k].size), i * share, share, 0);
-        for (uint32_t k = 0; k < loop->n_outputs; k++)
-            if (loop->outputs[k].in_place)
-                prefetch(w->slots[loop->outputs[k].memory], (size_t)(loop->block * loop->outputs[k].size), i * share, share, 1);
-    }
-}
-
 static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *temporary) {
     int64_t index[TJ_MAX_NDIM];
     for (uint32_t axis = 0; axis < loop->n_outer; axis++)
@@ -331,10 +297,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
                 if (output->in_place)
                     w->slots[output->memory] = row_address(loop, output, w->base[output->buffer], index) + column * output->size;
             }
-            if (loop->columns - column >= 2 * loop->block && loop->columns >= TJ_FAR && loop->n_steps > 0)
-                run_steps_ahead(w, loop, (size_t)n);
-            else
-                run_steps(w->slots, loop, (size_t)n);
+            run_steps(w->slots, loop, (size_t)n);
             for (uint32_t k = 0; k < loop->n_outputs; k++) {
                 const tj_operand *output = &loop->outputs[k];
                 if (output->in_place)

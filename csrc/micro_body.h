@@ -42,10 +42,11 @@
         }                                                                                                                 \
     }
 
-/* A function of one operand also comes with a product before it, or a product or sum behind it (see join.c). */
+/* A function of one operand also comes with a product or a change of sign before it, or a product or sum behind it (see join.c). */
 #define TJ_VECTOR1(name, first, dtype, result, expr, vector)                                                              \
     TJ_VECTOR_LOOP(name##_##dtype, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), (void)b)                           \
     TJ_VECTOR_LOOP(product_##name##_##dtype, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a) * TJ_LOAD(dtype, b)), (void)b) \
+    TJ_VECTOR_LOOP(negated_##name##_##dtype, dtype, TJ_CALL1_##dtype(vector)(-TJ_LOAD(dtype, a)), (void)b)                \
     TJ_VECTOR_LOOP(name##_##dtype##_times, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), y = y * TJ_LOAD(dtype, b)) \
     TJ_VECTOR_LOOP(name##_##dtype##_plus, dtype, TJ_CALL1_##dtype(vector)(TJ_LOAD(dtype, a)), y = y + TJ_LOAD(dtype, b))
 #define TJ_VECTOR2(name, first, dtype, result, expr, vector)                                                              \
@@ -205,12 +206,12 @@ static const tj_reducer TJ_LEVEL(reducers)[TJ_KINDS][TJ_DTYPES] = {
 #undef TJ_ENTRY
 #undef TJ_ADD_ENTRY
 
-#define TJ_JOINED_PLAIN(name, dtype) {NULL, NULL, NULL},
+#define TJ_JOINED_PLAIN(name, dtype) {NULL, NULL, NULL, NULL},
 #define TJ_JOINED_WIDE TJ_JOINED_PLAIN
 #define TJ_JOINED_VECTOR(name, dtype)                                                                                     \
-    {TJ_LEVEL(product_##name##_##dtype), TJ_LEVEL(name##_##dtype##_times), TJ_LEVEL(name##_##dtype##_plus)},
+    {TJ_LEVEL(product_##name##_##dtype), TJ_LEVEL(negated_##name##_##dtype), TJ_LEVEL(name##_##dtype##_times), TJ_LEVEL(name##_##dtype##_plus)},
 #define TJ_OP1(name, first, dtype, result, expr, text, kind, vector) TJ_JOINED_##kind(name, dtype)
-#define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) {NULL, NULL, NULL},
+#define TJ_OP2(name, first, dtype, result, expr, text, kind, vector) {NULL, NULL, NULL, NULL},
 #define TJ_OP3 TJ_OP2
 static const tj_joined TJ_LEVEL(joined)[] = {
 #include "generated/ops.def"

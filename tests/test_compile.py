@@ -12,6 +12,7 @@ from tapejit.kernel.fuse import LIVE_LIMIT, Loop, Schedule
 from tapejit.kernel.plan import Layout
 from tapejit.kernel.views import reshaped, row_major, squeeze, unsqueeze
 from tapejit.ops import OPS, Type
+from tapejit.ops.linear import index_shape, zeros
 from tapejit.tape import Builder, interpret
 from tapejit.tape.types import DTYPE_OF_NAME
 
@@ -295,3 +296,41 @@ def test_groups_read_only_what_earlier_groups_made():
         if isinstance(group, Loop):
             assert all(schedule.pos[o] < g for o in group.inputs)
     assert Encoder(schedule, Layout(schedule)).program().arena_bytes == Layout(schedule).arena_bytes
+
+
+# --- parts added into zeros ------------------------------------------------------------------------------------------
+
+
+def sum_of_parts(parts, shape):
+    """A function of a long vector: sines of its first elements, added into zeros at these indices one after the other."""
+    def function(x):
+        y = zeros(x, shape)
+        for idx in parts:
+            value = OPS["sin"](part(x, (0, classify.count(index_shape(idx)), 1)))
+            y = OPS["index_add"](y, OPS["reshape"](value, shape=index_shape(idx)), idx=idx)
+        return y
+    return function
+
+
+@pytest.mark.parametrize("parts, zeros_too", [
+    ([((0, 2, 1),), ((2, 4, 1),)], False), ([((0, 3, 2),), ((1, 3, 2),)], False), ([((5, 6, -1),)], False), ([((0, 2, 1),), ((3, 3, 1),)], True),
+    ([((0, 2, 1),), ((1, 2, 1),), ((2, 4, 1),)], True), ([((0, 5, 1),), (5,)], False)])
+def test_parts_that_are_apart_are_stored_without_zeros(parts, zeros_too):
+    program, _ = run(tape_of(sum_of_parts(parts, (6,)), F(6)), [np.linspace(0.1, 0.7, 6)])
+    assert ("copy; reads a constant" in program.summary) == zeros_too and ("adds to" in program.summary) == (len(parts) == 3)
+
+
+def test_random_parts_are_summed(effort):
+    rng = np.random.default_rng(0)
+
+    def item(n):
+        if rng.random() < 0.4:
+            return int(rng.integers(n))
+        start, step = int(rng.integers(n)), int(rng.choice([1, 1, 2, -1, -2]))
+        most = (n - 1 - start) // step + 1 if step > 0 else start // -step + 1
+        return start, int(rng.integers(1, most + 1)), step
+
+    for _ in range(300 * effort):
+        shape = tuple(int(n) for n in rng.integers(1, 7, rng.integers(1, 3)))
+        parts = [tuple(item(n) for n in shape) for _ in range(rng.integers(1, 6))]
+        run(tape_of(sum_of_parts(parts, shape), F(36)), [rng.normal(size=36)])

@@ -8,7 +8,7 @@ from ..ops import OPS
 from . import classify
 
 _INDEX_ADD, _BROADCAST = OPS["index_add"].code, OPS["broadcast"].code
-MOST_PARTS = 64  # of different parts that hold slices: each is compared with all before it
+MOST_PARTS = 64  # each part is compared with all before it, of which there are at most so many
 
 
 def gathered_parts(facts, is_zero):
@@ -49,19 +49,17 @@ def _uses(facts):
 
 def _first_parts(facts, chain):
     """The records of a chain whose part has no element in common with those before it."""
-    found, points, slices = [], set(), []
+    found, points, slices = [], set(), []  # of all parts so far, those that are single elements and the others
     for k in chain:
         idx = facts.tape.params_of(k)[0]
         is_point = all(isinstance(item, int) for item in idx)
-        if is_point and idx in points or any(not _disjoint(idx, other) for other in slices):
-            continue
-        if not is_point:
-            if len(slices) == MOST_PARTS or len(points) > MOST_PARTS or any(not _disjoint(idx, other) for other in points):
-                continue
-            slices.append(idx)
-        else:
+        apart = idx not in points if is_point else not points or (len(points) <= MOST_PARTS and all(_disjoint(idx, other) for other in points))
+        if apart and len(slices) <= MOST_PARTS and all(_disjoint(idx, other) for other in slices):
+            found.append(k)
+        if is_point:
             points.add(idx)
-        found.append(k)
+        else:
+            slices.append(idx)
     return found
 
 

@@ -71,12 +71,31 @@ def _multiply(builder, operands, params):
                     return stretched(builder, other, operands)
                 if value == -1:
                     return stretched(builder, _emit(builder, "negative", (other,)), operands)
-    return None
+    return _sign_outside(builder, "multiply", operands)
+
+
+def _sign_outside(builder, name, operands):
+    """(-a) b is -(a b), so that the product is the one of a and b; where the negation is of as many elements as the result."""
+    op, free = builder.tape.op, list(operands)
+    shape = builder.type_of(operands[0]).shape
+    if shape != builder.type_of(operands[1]).shape:
+        return None
+    signs = 0
+    for k, operand in enumerate(operands):
+        if op[operand] == _NEGATIVE:
+            free[k] = _operands(builder, operand)[0]
+            signs += 1
+    if not signs:
+        return None
+    product = _emit(builder, name, free)
+    return product if signs == 2 else _emit(builder, "negative", (product,))
 
 
 @_identity("divide")
 def _divide(builder, operands, params):
     a, b = operands
+    if builder.tape.op[a] == _NEGATIVE or builder.tape.op[b] == _NEGATIVE:
+        return _sign_outside(builder, "divide", operands)
     if not _maybe_constant(builder, b):
         return None
     value = builder.uniform_value(b)
