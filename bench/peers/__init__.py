@@ -52,8 +52,8 @@ def copy_with(function, **names):
     spec, code = _spec_and_code(function.__module__)
     module = importlib.util.module_from_spec(spec)
     exec(code, module.__dict__)
-    for name in names.keys() & module.__dict__.keys():
-        setattr(module, name, names[name])
+    for name, meaning in names.items():
+        setattr(module, name, meaning)
     return getattr(module, function.__name__)
 
 
