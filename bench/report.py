@@ -50,6 +50,8 @@ def table(results):
             median = stats["median"]
             to_own, to_best = (ratio(median / other) if other else "" for other in (own, best))
             yield f"  {titled(peer):26}{show(median):>11}{show(stats['minimum']):>11}{to_own:>12}{to_best:>10}".rstrip()
+        if "each" in group:
+            yield f"  {group['each']['what']}: {readable(group['each']['seconds'])}"
         for goal in group["goals"]:
             yield f"  goal {goal_line(goal)}"
     goals = [goal["met"] for group in results["groups"] for goal in group["goals"]]

@@ -2,10 +2,12 @@
 
 Each module has `prepare(workload, args) -> (call, native)`: `call(*native)` computes what the workload asks for, compiled if that is how
 the library is meant to be used, with arguments in the library's own arrays and a result that is ready when it returns. None says that
-the library has no good way to this workload. Modules that need more than this have `arrays(result)`, which makes NumPy arrays of a result.
+the library has no good way to this workload. Modules may have `arrays(result)`, which makes NumPy arrays of a result,
+and `forget()`, after which nothing compiled is used again.
 
-A result is the value and the gradients (value_and_grad), the gradients by each argument for each row of errors (blocks),
-one matrix with a row for each output, raveled (jacobian, hessian), the diagonal and the one beside it (tridiagonal), or a vector (hvp).
+A result is, by the workload's transform: the value and the gradients (value_and_grad); for each of the two rows of errors its derivatives
+by each argument (blocks); the array of derivatives by each argument (jacobian), or by the one there is (hessian); the diagonal and the one
+beside it (tridiagonal); a vector (hvp).
 """
 
 import functools

@@ -81,6 +81,10 @@ def predators(parameters, steps):
     return x + y
 
 
+def chain(x, steps):
+    return lax.fori_loop(0, steps, lambda _, y: y + 0.01 * jnp.sin(y) * x[0], x[0])
+
+
 def heat(initial, conductivity, target, steps):
     inside = conductivity[1:-1, 1:-1]
 
@@ -141,6 +145,7 @@ def lstm(main, extra, state, sequence):
 
 OWN = {
     "predators": predators,
+    "chain": chain,
     "heat": heat,
     "bodies": bodies,
     "network fit": network_fit,

@@ -1,5 +1,7 @@
 """Gradients written by hand in NumPy, as a careful person would write them for speed."""
 
+import math
+
 import numpy as np
 from scipy import linalg, special
 
@@ -143,6 +145,16 @@ def k_means(centres, x):
     return np.sum(distances[np.arange(len(x)), nearest]), gradient
 
 
+def chain(x, steps):
+    """(value, derivative), carried forward together."""
+    start = float(x[0])
+    y, y_dot = start, 1.0
+    for _ in range(steps):
+        sine, cosine = math.sin(y), math.cos(y)
+        y, y_dot = y + 0.01 * sine * start, y_dot + 0.01 * (cosine * y_dot * start + sine)
+    return y, np.array([y_dot])
+
+
 def heat(initial, conductivity, target, steps):
     u, inside, flows = initial.copy(), conductivity[1:-1, 1:-1], []
     for _ in range(steps):
@@ -175,5 +187,6 @@ CALLS = {
     "gmm": gmm,
     "gaussian process": gaussian_process,
     "k-means": k_means,
+    "chain": chain,
     "heat": heat,
 }

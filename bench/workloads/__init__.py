@@ -29,6 +29,7 @@ class Workload:
     transform: str = "value_and_grad"
     goals: dict = field(default_factory=dict)  # label: list of Goal
     first: dict = field(default_factory=dict)  # label: list of Goal of the first gradient of a fresh function in a warm process
+    records: dict = field(default_factory=dict)  # label: about how many records the tape of the function has
     memory: str = ""  # the size at which the memory of a gradient is measured
 
 
@@ -200,8 +201,16 @@ TABLE = [
         per(n=50, d=5, classes=3) | per(n=1_000, d=64, classes=10) | per(n=50_000, d=64, classes=10),
         wrt=2,
     ),
+    Workload(
+        "chain",
+        dynamics.chain,
+        dynamics.make_chain,
+        per(steps=10) | per(steps=2_500) | per(steps=25_000),
+        first={"steps=2,500": [Goal("autograd", 1)], "steps=25,000": [Goal("autograd", 1)]},
+        records={"steps=2,500": 10_000, "steps=25,000": 100_000},
+    ),
     Workload("network fit", dynamics.network_fit, dynamics.make_network_fit, per(times=2, steps=2) | per(times=20, steps=5)),
-    Workload("lynx and hares", lotka_volterra.misfit, dynamics.make_lynx, {"20 years": {}}),
+    Workload("lynx and hares", lotka_volterra.misfit, dynamics.make_lynx, per(years=3) | per(years=21)),
 ]
 
 WORKLOADS = {workload.name: workload for workload in TABLE}

@@ -30,9 +30,22 @@ def make_predators(steps):
     return np.array([1.5, 1.0, 3.0, 1.0, 1.0, 1.2]), steps
 
 
-def make_lynx():
-    years, counts = read_counts()
-    return first_guess(years, counts), years, counts
+def chain(x, steps):
+    """A recurrence on one number: four records a step on the tape."""
+    y = x[0]
+    for _ in range(steps):
+        y = y + 0.01 * np.sin(y) * x[0]
+    return y
+
+
+def make_chain(steps):
+    return np.array([0.7]), steps
+
+
+def make_lynx(years):
+    """The counts of the first so many years, and a guess from all."""
+    every, counts = read_counts()
+    return first_guess(every, counts), every[:years], counts[:years]
 
 
 def heat(initial, conductivity, target, steps):
