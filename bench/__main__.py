@@ -36,6 +36,7 @@ def main(argv):
         environment.set_threads(1)
         from .scaling import main as scaling
 
+        RESULTS.mkdir(exist_ok=True)
         scaling(RESULTS)
     else:
         return run(arguments(argv))
@@ -48,6 +49,7 @@ def run(options):
     names = peers.installed(["tapejit", *options.peers.split(",")] if options.peers else peers.TITLES)
     groups = [group for group in suite.groups() if re.search(options.k, group.name)]
     results = {**environment.describe(), "date": f"{datetime.now():%Y-%m-%d}", "quick": options.quick, "groups": []}
+    RESULTS.mkdir(exist_ok=True)
     out = options.out or RESULTS / f"{datetime.now():%Y-%m-%d-%H%M}{'-quick' if options.quick else ''}.json"
     failed = []
     for group in groups:

@@ -115,9 +115,11 @@ def group(name, kind, times, goals=()):
 
 
 def judged(goal, found):
-    """A goal and whether it is met; None where it could not be measured."""
-    others = {peer: stats["median"] for peer, stats in found.items() if peer != "tapejit"}
-    best = min((median for peer, median in others.items() if peer != "value"), default=None)  # the value alone is no derivative
-    other = best if goal.peer == "best" else others.get(goal.peer)
-    met = found["tapejit"]["median"] <= goal.times * other + goal.seconds if other and "tapejit" in found else None
-    return {"peer": goal.peer, "times": goal.times, "seconds": goal.seconds, "met": met}
+    """A goal, whether the medians meet it, and the ratios of the medians and of the minima; None where it could not be measured."""
+    others = found.keys() - {"tapejit", "value"} if goal.peer == "best" else found.keys() & {goal.peer}  # the value alone is no derivative
+    ratios = dict.fromkeys(("median", "minimum"))
+    if others and "tapejit" in found:
+        reference = {kind: min(found[peer][kind] for peer in others) for kind in ratios}
+        ratios = {kind: found["tapejit"][kind] / reference[kind] if reference[kind] else None for kind in ratios}
+    met = None if ratios["median"] is None else found["tapejit"]["median"] <= goal.times * reference["median"] + goal.seconds
+    return {**goal._asdict(), "met": met, "ratios": ratios}

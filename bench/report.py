@@ -32,8 +32,10 @@ def titled(peer):
 
 def goal_line(goal):
     plus = f" + {readable(goal['seconds'])}" if goal["seconds"] else ""
-    state = {True: "met", False: "MISSED", None: "not measured"}[goal["met"]]
-    return f"<= {goal['times']:g}x {titled(goal['peer'])}{plus}: {state}"
+    start = f"<= {goal['times']:g}x {titled(goal['peer'])}{plus}: "
+    if goal["met"] is None:
+        return start + "not measured"
+    return f"{start}{'met' if goal['met'] else 'MISSED'}, {ratio(goal['ratios']['median'])} (minima: {ratio(goal['ratios']['minimum'])})"
 
 
 def table(results):
@@ -75,15 +77,16 @@ def spread(stats):
 def changes(before, after):
     """(group, tapejit's time relative to before, noise bound) of the groups that both files hold.
 
-    How much faster the machine was is taken out: it is the median change of the other peers of the group. The bound is the spreads of
-    the rounds of all that goes into the quotient, taken together.
+    How much faster the machine was is taken out: it is the median change of the other peers of the group, unless the numbers of threads
+    differ. The bound is the spreads of the rounds of all that goes into the quotient, taken together.
     """
+    same_threads = before["threads"] == after["threads"]
     earlier = {heading(group): group["peers"] for group in before["groups"]}
     for group in after["groups"]:
         new, old = group["peers"], earlier.get(heading(group), {})
         if "tapejit" not in new or "tapejit" not in old:
             continue
-        others = [peer for peer in new if peer in old and peer != "tapejit" and new[peer]["median"] and old[peer]["median"]]
+        others = [peer for peer in new.keys() & old.keys() - {"tapejit"} if same_threads and new[peer]["median"] and old[peer]["median"]]
         drift = statistics.median([new[peer]["median"] / old[peer]["median"] for peer in others]) if others else 1.0
         own_noise = spread(new["tapejit"]) ** 2 + spread(old["tapejit"]) ** 2
         drift_noise = statistics.median([spread(new[peer]) ** 2 + spread(old[peer]) ** 2 for peer in others]) if others else 0.0

@@ -86,7 +86,11 @@ def test_the_table_gives_ratios_of_one_run_and_judges_goals():
     assert lines[3].split() == "NumPy, the value alone 100 ns 100 ns 0.05x 0.1x".split()
     assert lines[5].split() == "tapejit 2 us 2 us 1x 2x".split()
     assert lines[6].split() == "JAX, jitted 5 ms 5 ms 2,500x 5,000x".split()
-    assert lines[7:10] == ["  goal <= 1.5x C by hand + 1 us: met", "  goal <= 0.5x the best other: MISSED", "  goal <= 1x ddx: not measured"]
+    assert lines[7:10] == [
+        "  goal <= 1.5x C by hand + 1 us: met, 2x (minima: 2x)",
+        "  goal <= 0.5x the best other: MISSED, 2x (minima: 2x)",
+        "  goal <= 1x ddx: not measured",
+    ]
     assert lines[-1] == "goals: 1 met, 1 missed, 1 not measured"
 
 
@@ -94,6 +98,7 @@ def test_a_comparison_takes_the_machine_out():
     before, after = results(tapejit=2e-6, c=1e-6, jax=4e-6), results(tapejit=6e-6, c=2e-6, jax=8e-6)
     assert list(report.changes(before, after)) == [("work, n=1", 1.5, 0.0)]
     assert list(report.comparison(before, after))[1].split()[-3:] == ["1.50", "+-0.00", "slower"]
+    assert list(report.changes(before, {**after, "threads": 2})) == [("work, n=1", 3.0, 0.0)]  # of threads, nothing is taken out
     noisy = after["groups"][0]["peers"]["tapejit"]
     noisy["rounds"] = [3e-6, 4e-6, 6e-6, 8e-6, 9e-6]
     assert list(report.comparison(before, after))[1].split()[-1] == "same"
