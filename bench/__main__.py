@@ -1,67 +1,69 @@
-"""`python -m bench`: run the benchmarks in one process on one thread and print one table. Arguments go to pytest (`-k waves`)."""
+"""`python -m bench`: run the benchmarks and print a table; `python -m bench compare A.json B.json`; `... readme A.json`; `... scaling`."""
 
+import argparse
 import json
-import os
-import platform
-import subprocess
+import re
 import sys
-import tempfile
+from datetime import datetime
 from pathlib import Path
 
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "JAX_PLATFORMS": "cpu",
-    "JAX_ENABLE_X64": "1",
-}
+from . import environment
+
+RESULTS = Path(__file__).parent / "results"
 
 
-def readable(seconds):
-    """Three digits and a unit."""
-    for unit, scale in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+def arguments(argv):
+    parser = argparse.ArgumentParser("python -m bench", description="Run the benchmarks; one table, one results file.")
+    parser.add_argument("-k", default="", metavar="PATTERN", help="only groups whose name matches this regular expression")
+    parser.add_argument("--quick", action="store_true", help="few short rounds: a first look")
+    parser.add_argument("--peers", default="", metavar="A,B", help="tapejit and these peers; default: all that are installed")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of all peers; default 1")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the results file; default: a new one in bench/results/")
+    return parser.parse_args(argv)
 
 
-def _ratio(number):
-    return f"{number:,.0f}x" if number >= 100 else f"{number:.3g}x"
+def main(argv):
+    if argv[:1] == ["compare"]:
+        from .report import comparison
+
+        before, after = (json.loads(Path(name).read_text()) for name in argv[1:3])
+        print("\n".join(comparison(before, after)))
+    elif argv[:1] == ["readme"]:
+        from .report import write_readme
+
+        write_readme(json.loads(Path(argv[1]).read_text()))
+    elif argv[:1] == ["scaling"]:
+        environment.set_threads(1)
+        from .scaling import main as scaling
+
+        RESULTS.mkdir(exist_ok=True)
+        scaling(RESULTS)
+    else:
+        return run(arguments(argv))
 
 
-def table(benchmarks):
-    """Lines: for each piece of work the ways to it, their median time and its ratio to tapejit's in the same run, the fastest time,
-    and the time of a record: the median, or the difference of the fastest times to the peer `less`, by the number `records`."""
-    groups = {}
-    for benchmark in benchmarks:
-        groups.setdefault(benchmark["group"], []).append(benchmark)
-    yield f"{'':26}{'median':>10}{'to tapejit':>12}{'fastest':>11}{'a record':>11}"
-    for group, members in groups.items():
-        own = [m["stats"]["median"] for m in members if m["extra_info"]["peer"] == "tapejit"]
-        goals = {m["extra_info"]["goal"] for m in members if "goal" in m["extra_info"]}
-        yield ""
-        yield group + (f"   (goal: {', '.join(goals)})" if goals else "")
-        for member in members:
-            median, info = member["stats"]["median"], member["extra_info"]
-            ratio = _ratio(median / own[0]) if own else ""
-            less = [m["stats"]["min"] for m in members if m["extra_info"]["peer"] == info.get("less")]
-            time = member["stats"]["min"] - less[0] if less else median
-            record = readable(time / info["records"]) if "records" in info else ""
-            yield f"  {info['peer']:24}{readable(median):>10}{ratio:>12}{readable(member['stats']['min']):>11}{record:>11}".rstrip()
+def run(options):
+    environment.set_threads(options.threads)
+    from . import peers, report, suite
 
-
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.json")
-        command = [sys.executable, "-m", "pytest", str(Path(__file__).parent), "-q", "--benchmark-quiet", "-p", "no:cacheprovider"]
-        command += ["--benchmark-disable-gc", "--benchmark-max-time=0.5", f"--benchmark-json={report}", *sys.argv[1:]]
-        status = subprocess.run(command, env={**os.environ, **ONE_THREAD}).returncode
-        benchmarks = json.loads(report.read_text())["benchmarks"] if report.exists() and report.stat().st_size else []
-    print(f"\nPython {platform.python_version()}, {platform.machine()}, one thread; medians\n")
-    print("\n".join(table(benchmarks)))
-    return status
+    names = peers.installed(["tapejit", *options.peers.split(",")] if options.peers else peers.TITLES)
+    groups = [group for group in suite.groups() if re.search(options.k, group.name)]
+    results = {**environment.describe(), "date": f"{datetime.now():%Y-%m-%d}", "quick": options.quick, "groups": []}
+    RESULTS.mkdir(exist_ok=True)
+    out = options.out or RESULTS / f"{datetime.now():%Y-%m-%d-%H%M}{'-quick' if options.quick else ''}.json"
+    failed = []
+    for group in groups:
+        print(f"{group.name} ...", file=sys.stderr, flush=True)
+        try:
+            results["groups"] += group.run(names, options.quick)
+        except Exception as error:  # the other groups are worth having
+            failed.append(f"{group.name}: {type(error).__name__}: {error}")
+            print(failed[-1], file=sys.stderr)
+        out.write_text(json.dumps(results, indent=1))
+    print("\n".join(report.table(results)))
+    print("\n".join(["", *failed, f"written to {out}"]))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
