@@ -183,7 +183,8 @@ polydiv f(p, x[:2])
             "spdiags": "m, k, 3, 3", "tril": "m", "triu": "m", "vstack": "[sparse.csr_array(m), sparse.csr_array(m)]"}.items()}},
     "scipy.sparse.linalg": {
         "factorized": "f(m)(x)", "splu": "f(m).solve(x)", "spsolve": "f(m, x)", "spsolve_triangular": "f(np.tril(m), x)",
-        **dict.fromkeys("bicg bicgstab cg cgs gmres lgmres minres qmr tfqmr gcrotmk".split(), "f(m, x, rtol=1e-12)[0]")},
+        **dict.fromkeys("bicg bicgstab cg cgs gmres lgmres minres qmr tfqmr".split(), "f(m, x, rtol=1e-12)[0]"),
+        "gcrotmk": "f(m, x, rtol=1e-6)[0]"},  # beyond what float32 holds, SciPy's diverges
     "scipy.optimize": {
         **dict.fromkeys(("bisect", "brenth", "brentq", "ridder", "toms748"), "f(lambda v: v**3 - s, 0.0, 2.0)"),
         **dict.fromkeys(("fsolve", "root"), "f(lambda v: v**3 - p, np.ones(3))"), "newton": "f(lambda v: v**3 - s, 1.0)",
