@@ -3,7 +3,7 @@
 The solver is SciPy's and runs at each replay, as a host call, on the tape of the user's function. Its result x is then given the derivative
 that a Newton step on the traced function has: two steps, of which the value 0 is kept, make derivatives exact to third order. So what the
 function closes over is differentiated; x0, brackets and bounds are not. What `minimize` finds on a bound stays there; a solution of the other
-functions on a bound is refused. Not covered: constraints, `jac=True`, functions whose Python branches depend on x.
+functions on a bound is refused. Not covered: constraints, functions whose Python branches depend on x.
 Read next: `tapejit/custom.py`.
 """
 
@@ -21,8 +21,8 @@ from . import names_of
 from .common import scipys
 from .distributions import first_tracer
 
-__all__ = ["bisect", "brenth", "brentq", "curve_fit", "fixed_point", "fsolve", "least_squares", "minimize", "minimize_scalar", "newton",
-           "ridder", "root", "root_scalar", "toms748"]
+__all__ = ["bisect", "brenth", "brentq", "curve_fit", "differential_evolution", "dual_annealing", "fixed_point", "fsolve", "least_squares",
+           "minimize", "minimize_scalar", "newton", "ridder", "root", "root_scalar", "toms748"]
 ON_BOUNDS = (None, "l-bfgs-b", "tnc", "slsqp", "nelder-mead")  # methods whose solutions lie on bounds but for rounding
 __getattr__, __dir__ = names_of(__name__)
 
@@ -194,15 +194,23 @@ def _checked(x0, args, jac, options, refused):
         value = options.get(name)
         if value is not None and not (isinstance(value, (tuple, list)) and not len(value)):
             refuse(x0, f"scipy.optimize with {name} is not traced: leave it away")
-    if jac is not None and not callable(jac):
+    if jac is not None and jac is not True and not callable(jac):
         refuse(x0, f"scipy.optimize with jac={jac!r} is not traced: leave it away, or give a function")
     return args if isinstance(args, tuple) else (args,)
+
+
+def _with_jacobian(fun, jac):
+    """(fun, jac) as two functions: with jac=True, fun gives both."""
+    if jac is not True:
+        return fun, jac
+    return lambda x, *args: fun(x, *args)[0], lambda x, *args: fun(x, *args)[1]
 
 
 def root(fun, x0, args=(), method="hybr", jac=None, **options):
     if current_trace() is None:
         return scipys(__name__, "root")(fun, x0, args, method, jac, **options)
     args = _checked(x0, args, jac, options, ("callback",))
+    fun, jac = _with_jacobian(fun, jac)
     start, example = _start(x0)
     functions = {"fun": fun} | ({} if jac is None else {"jac": jac})
     x, success = _solved("root", functions, start, example, args, {"method": method, **options})
@@ -227,24 +235,47 @@ def minimize(fun, x0, args=(), method=None, jac=None, **options):
     if current_trace() is None:
         return scipys(__name__, "minimize")(fun, x0, args, method, jac, **options)
     args = _checked(x0, args, jac, options, ("constraints", "hess", "hessp", "callback"))
+    fun, jac = _with_jacobian(fun, jac)
     start, example = _start(x0)
     bounds = options.get("bounds")
     if bounds is not None and (method if method is None else str(method).lower()) not in ON_BOUNDS:
         refuse(x0, f"scipy.optimize.minimize with bounds and method={method!r} is not traced: use 'L-BFGS-B'")
     functions = {"fun": fun} | ({} if jac is None else {"jac": jac})
     x, success = _solved("minimize", functions, start, example, args, {"method": method, **options})
+    return _minimum(fun, args, x, success, bounds and _limits(bounds, example.size))
 
+
+def _minimum(fun, args, x, success, limits=None):
+    """SciPy's result of a minimum at x within limits (lower, upper)."""
     def of_x(x):
         return np.reshape(asarray(fun(x, *args)), ())
 
     slope, curvature = grad(of_x), hessian(of_x)
-    if bounds is not None:
-        lower, upper = _limits(bounds, example.size)
+    if limits is not None:
+        lower, upper = limits
         near, far = (np.where(np.isfinite(bound), 1e-9 * (1 + np.abs(bound)), 0.0) for bound in (lower, upper))
         free = (x > lower + near) & (x < upper - far)
-        slope, curvature = _of_free(slope, free), lambda x, own=curvature: np.where(free[:, None] & free, own(x), np.eye(example.size))
+        slope, curvature = _of_free(slope, free), lambda x, own=curvature: np.where(free[:, None] & free, own(x), np.eye(lower.size))
     x = _implicit(slope, curvature, x)
     return _result(x=x, fun=fun(x, *args), success=success)
+
+
+def _global_minimum(name):
+    def find(func, bounds, args=(), **options):
+        if current_trace() is None:
+            return scipys(__name__, name)(func, bounds, args=args, **options)
+        args = _checked(first_tracer(args), args, None, options, ("constraints", "callback", "integrality", "x0"))
+        pairs = np.transpose([bounds.lb, bounds.ub]) if hasattr(bounds, "lb") else [tuple(map(static, pair)) for pair in bounds]
+        lower, upper = _limits(pairs, len(pairs))
+        x, success = _solved(name, {"fun": func}, None, 0.5 * (lower + upper), args, {"bounds": pairs, **options})
+        if options.get("polish") is False:  # then what tends to a bound does not lie on it
+            _refuse_on_bounds(name, x, lower, upper)
+        return _minimum(func, args, x, success, (lower, upper))
+    find.__name__ = find.__qualname__ = name
+    return find
+
+
+differential_evolution, dual_annealing = map(_global_minimum, ("differential_evolution", "dual_annealing"))
 
 
 def _of_free(slope, free):
