@@ -21,7 +21,7 @@ from . import names_of
 from .common import scipys
 from .distributions import first_tracer
 
-__all__ = ["bisect", "brenth", "brentq", "curve_fit", "differential_evolution", "dual_annealing", "fixed_point", "fsolve", "least_squares",
+__all__ = ["bisect", "brenth", "brentq", "curve_fit", "differential_evolution", "fixed_point", "fsolve", "least_squares",
            "minimize", "minimize_scalar", "newton", "ridder", "root", "root_scalar", "toms748"]
 ON_BOUNDS = (None, "l-bfgs-b", "tnc", "slsqp", "nelder-mead")  # methods whose solutions lie on bounds but for rounding
 __getattr__, __dir__ = names_of(__name__)
@@ -260,22 +260,16 @@ def _minimum(fun, args, x, success, limits=None):
     return _result(x=x, fun=fun(x, *args), success=success)
 
 
-def _global_minimum(name):
-    def find(func, bounds, args=(), **options):
-        if current_trace() is None:
-            return scipys(__name__, name)(func, bounds, args=args, **options)
-        args = _checked(first_tracer(args), args, None, options, ("constraints", "callback", "integrality", "x0"))
-        pairs = np.transpose([bounds.lb, bounds.ub]) if hasattr(bounds, "lb") else [tuple(map(static, pair)) for pair in bounds]
-        lower, upper = _limits(pairs, len(pairs))
-        x, success = _solved(name, {"fun": func}, None, 0.5 * (lower + upper), args, {"bounds": pairs, **options})
-        if options.get("polish") is False:  # then what tends to a bound does not lie on it
-            _refuse_on_bounds(name, x, lower, upper)
-        return _minimum(func, args, x, success, (lower, upper))
-    find.__name__ = find.__qualname__ = name
-    return find
-
-
-differential_evolution, dual_annealing = map(_global_minimum, ("differential_evolution", "dual_annealing"))
+def differential_evolution(func, bounds, args=(), **options):
+    if current_trace() is None:
+        return scipys(__name__, "differential_evolution")(func, bounds, args=args, **options)
+    args = _checked(first_tracer(args), args, None, options, ("constraints", "callback", "integrality", "x0"))
+    pairs = np.transpose([bounds.lb, bounds.ub]) if hasattr(bounds, "lb") else [tuple(map(static, pair)) for pair in bounds]
+    lower, upper = _limits(pairs, len(pairs))
+    x, success = _solved("differential_evolution", {"fun": func}, None, 0.5 * (lower + upper), args, {"bounds": pairs, **options})
+    if options.get("polish") is False:  # then what tends to a bound does not lie on it
+        _refuse_on_bounds("differential_evolution", x, lower, upper)
+    return _minimum(func, args, x, success, (lower, upper))
 
 
 def _of_free(slope, free):
