@@ -159,6 +159,13 @@ class Custom:
 
         return out_tree.build(self.overridden(outputs, [leaves[k] for k in chosen], make, self.key_of(leaves, tree, chosen)))
 
+    def stated(self, name):
+        """The rule that is set as the attribute `name`. Another one, set later, is another trace."""
+        rule, reads = getattr(self, name), current_trace().reads
+        if reads is not None:
+            reads.value("attribute", self.base, name, rule, f"{name} of {self!r}")
+        return rule
+
     def key_of(self, leaves, tree, chosen):
         """What tells two calls of the function apart besides the types of the chosen leaves."""
         return tree, tuple([static_key(leaf) for k, leaf in enumerate(leaves) if k not in chosen])
@@ -276,11 +283,12 @@ class custom_jvp(Custom):
         self.rule = rule
 
     def traced(self, args, leaves, tree):
-        if self.rule is None:
+        rule = self.stated("rule")
+        if rule is None:
             raise ArgumentError(f"{self!r} has no rule: define one with defjvp")
 
         def moved(fixed, primals, tangents):
-            answer = called(self.rule, *fixed, primals, tangents)
+            answer = called(rule, *fixed, primals, tangents)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
                 raise OutputError(f"the rule of {self!r} returns (value, tangent of the value), found {type(concrete(answer)).__name__}")
             return answer[1]
@@ -307,14 +315,15 @@ class custom_vjp(Custom):
         self.fwd, self.bwd = fwd, bwd
 
     def traced(self, args, leaves, tree):
-        if self.bwd is None:
+        fwd, bwd = self.stated("fwd"), self.stated("bwd")
+        if bwd is None:
             raise ArgumentError(f"{self!r} has no rule: define one with defvjp")
         inside = current_trace()
         if getattr(inside, "forward_of", None) is self:  # fwd calls the function itself: that is the value
             return called(self.function, *args)
         before, inside.forward_of = getattr(inside, "forward_of", None), self
         try:
-            answer = called(self.fwd, *args)
+            answer = called(fwd, *args)
         finally:
             inside.forward_of = before
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
@@ -322,7 +331,7 @@ class custom_vjp(Custom):
         result, residuals = answer
 
         def pulled(fixed, ct, value):
-            return called(self.bwd, *fixed, residuals, ct)
+            return called(bwd, *fixed, residuals, ct)
 
         return self.pulled(args, leaves, tree, result, pulled)
 

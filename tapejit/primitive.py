@@ -65,10 +65,11 @@ class primitive(Custom):
 
     def traced(self, args, leaves, tree):
         value = _host(_OnLeaves(functools.partial(self.function, **self.keywords), repr(self), tree, leaves), leaves)
-        if self.vjp is not None:
-            return self.pulled(args, leaves, tree, value, lambda fixed, ct, value: called(self.vjp, ct, value, *args, **self.keywords))
-        if self.jvp is not None:
-            return self.pushed(leaves, tree, value, lambda fixed, primals, tangents: called(self.jvp, primals, tangents, **self.keywords))
+        vjp, jvp = self.stated("vjp"), self.stated("jvp")
+        if vjp is not None:
+            return self.pulled(args, leaves, tree, value, lambda fixed, ct, value: called(vjp, ct, value, *args, **self.keywords))
+        if jvp is not None:
+            return self.pushed(leaves, tree, value, lambda fixed, primals, tangents: called(jvp, primals, tangents, **self.keywords))
         return value
 
     def key_of(self, leaves, tree, chosen):

@@ -213,6 +213,8 @@ def _output_leaf(trace, leaf, path):
         return OutputLeaf("scalar" if isinstance(leaf, np.generic) else "float", trace.lift(leaf), None, path)
     inside = path_of_tracer(leaf, trace)
     if inside is not None:
+        if type(leaf).__module__.startswith(__package__ + "."):  # it stands for an object of a library
+            raise OutputError(f"result{path} is {leaf!r}, and holds a traced value: return the arrays that you need of it")
         raise OutputError(f"result{path} is a {type(leaf).__name__} that holds a traced value at {inside}: return it in a list, tuple, dict or "
                           f"dataclass, or make {type(leaf).__name__} a container with register_container")
     return OutputLeaf("static", None, leaf, path)

@@ -201,7 +201,7 @@ def _mirror(value, tree, path, out):
             raise StructureMismatch(f"{path}: expected None, found {_described(opened) if opened else type(value).__name__}")
         return
     expected = _described((tree.kind, tree.keys, tree.children))
-    if opened is None or opened[0] is not tree.kind:
+    if opened is None or _users_class(opened[0]) is not _users_class(tree.kind):
         raise StructureMismatch(f"{path}: expected {expected}, found {_described(opened) if opened else type(value).__name__}")
     kind, keys, children = opened
     children = list(children)
@@ -218,6 +218,14 @@ def _mirror(value, tree, path, out):
         raise StructureMismatch(f"{path}: expected {expected}, found {_described(opened)}")
     for label, child, subtree in zip(tree._labels(), children, tree.children):
         _mirror(child, subtree, path + label, out)
+
+
+_dict_of = type.__dict__["__dict__"].__get__
+
+
+def _users_class(kind):
+    """The class that a twin in traced code stands for (`trace/twins.py`); any other class itself."""
+    return _dict_of(kind).get("__original__", kind)
 
 
 def _described(opened):

@@ -1,5 +1,7 @@
 """custom_jvp, custom_vjp, primitive, stop_gradient, checkpoint. Truth: the same functions without rules of their own."""
 
+import collections
+
 import numpy as np
 import pytest
 
@@ -248,3 +250,20 @@ def test_a_cotangent_takes_the_dtype_of_its_argument():
     gradient = tj.grad(lambda x: np.sum(f(x)))(X)
     assert gradient.dtype == np.float64
     np.testing.assert_allclose(gradient, 2 * X, rtol=1e-6)
+
+
+def test_a_rule_that_is_set_again_is_noticed():
+    f, g = tj.custom_jvp(lambda x: np.sin(x)), tj.custom_vjp(lambda x: x)
+    both = tj.grad(lambda x: f(x) + g(x))
+    for factor in (2.0, 5.0):
+        f.defjvps(lambda dot, value, x: factor * dot)
+        g.defvjp(lambda x: (x, None), lambda residuals, ct: (factor * ct,))
+        assert both(1.0) == 2 * factor
+
+
+def test_cotangents_in_a_named_tuple_of_the_users():
+    Point = collections.namedtuple("Point", "x y")
+    f = tj.custom_vjp(lambda p: p.x**2 * p.y)
+    f.defvjp(lambda p: (f(p), p), lambda p, ct: (Point(2 * p.x * p.y * ct, p.x**2 * ct),))
+    assert tj.grad(f)(Point(2.0, 3.0)) == Point(12.0, 4.0)
+    assert tj.grad(lambda x: f(Point(x, 3.0)))(2.0) == 12.0

@@ -35,6 +35,8 @@ CASES = {  # the first words of the line -> (function, argument, gradient of the
     "`where`, `select`": [
         (lambda x: np.where(x > 0, np.sqrt(x), 0.0), [-1.0, 0.0, 4.0], [0, 0, 0.25]),
         (lambda x: np.where(x > 0, np.log(x), x), [0.0, 2.0], [1, 0.5]),
+        (lambda x: np.where(x > 700, 0.0, np.exp(x)), [800.0, 0.0], [0, 1]), (lambda x: 1 / np.expm1(x), 800.0, 0),
+        (lambda x: 1 / np.cosh(x) + 1 / np.sinh(x), 800.0, 0),
         (lambda x: np.select([x < 0, x > 0], [x, np.log(x)]), [-1.0, 2.0, 0.0], [1, 0.5, 0]),
         (lambda x: np.piecewise(x, [x > 0], [np.sqrt, 0.0]), [-1.0, 4.0], [0, 0.25]), (np.nan_to_num, [NAN, 1.0, INF], [0, 1, 0]),
         (np.nansum, [NAN, 1.0], [0, 1]), (np.nanmean, [NAN, 1.0, 3.0], [0, 0.5, 0.5]), (np.nanprod, [NAN, 2.0, 3.0], [0, 3, 2])],

@@ -3,7 +3,7 @@
 Add a row here and nothing else: evaluation, both modes of differentiation, the kernel, the printer and the law tests
 follow from it. Partials are written so that they keep their relative accuracy: no cancellation (1 - y*y for tanh' would
 lose every digit at x = 20), no overflow on the way to a finite result. `zero_safe` marks rows whose partials can be
-infinite or NaN where the value is not. Read next: `comparisons.py` (choices, rounding, bits), `linear.py`, `rules.py`.
+infinite or NaN where the value is not, and those that overflow soon: 1 / exp(1000) has the derivative 0. Read next: `comparisons.py` (choices, rounding, bits), `linear.py`, `rules.py`.
 """
 
 from .comparisons import absolute, equal, greater_equal, isinf, less, logical_and, logical_or, where
@@ -58,9 +58,9 @@ def _nonzero(y):
 
 # --- exponentials and logarithms -----------------------------------------------------------------------------------
 
-exp = elementwise("exp(x)", lambda x, y: y, vector="exp", doc="Exponential.")
-exp2 = elementwise("exp2(x)", lambda x, y: LN2 * y, vector="exp2", doc="2 to the power x.")
-expm1 = elementwise("expm1(x)", lambda x, y: exp(x), vector="expm1", doc="exp(x) - 1, accurate near 0.")
+exp = elementwise("exp(x)", lambda x, y: y, vector="exp", zero_safe=True, doc="Exponential.")
+exp2 = elementwise("exp2(x)", lambda x, y: LN2 * y, vector="exp2", zero_safe=True, doc="2 to the power x.")
+expm1 = elementwise("expm1(x)", lambda x, y: exp(x), vector="expm1", zero_safe=True, doc="exp(x) - 1, accurate near 0.")
 log = elementwise("log(x)", lambda x, y: 1 / x, vector="log", zero_safe=True, domain="positive", doc="Natural logarithm.")
 log2 = elementwise("log2(x)", lambda x, y: (1 / LN2) / x, vector="log2", zero_safe=True, domain="positive", doc="Logarithm to base 2.")
 log10 = elementwise("log10(x)", lambda x, y: (1 / LN10) / x, vector="log10", zero_safe=True, domain="positive", doc="Logarithm to base 10.")
@@ -141,8 +141,8 @@ def _squared_sech(x):
     return 4 * t / square(1 + t)
 
 
-sinh = elementwise("sinh(x)", lambda x, y: cosh(x), vector="sinh", doc="Hyperbolic sine.")
-cosh = elementwise("cosh(x)", lambda x, y: sinh(x), vector="cosh", doc="Hyperbolic cosine.")
+sinh = elementwise("sinh(x)", lambda x, y: cosh(x), vector="sinh", zero_safe=True, doc="Hyperbolic sine.")
+cosh = elementwise("cosh(x)", lambda x, y: sinh(x), vector="cosh", zero_safe=True, doc="Hyperbolic cosine.")
 tanh = elementwise("tanh(x)", lambda x, y: _squared_sech(x) if is_complex(x) else square(1 / cosh(x)), vector="tanh",
                    doc="Hyperbolic tangent.")
 arcsinh = elementwise("asinh(x)", lambda x, y: 1 / (sqrt(1 + 1j * x) * sqrt(1 - 1j * x)) if is_complex(x) else 1 / hypot(1, x),

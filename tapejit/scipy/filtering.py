@@ -29,11 +29,11 @@ def last(x, axis):
 
 def _delayed(x, taps, first, length):
     """The sum of taps[k] * x[n - k], k from `first`, for n below `length`, along the first axis."""
-    total = np.zeros((length,) + x.shape[1:])
+    total = np.zeros((length,) + x.shape[1:], x.dtype)
     for k in range(first, taps.shape[0]):
         width = min(x.shape[0], length - k)
         if width > 0:
-            parts = [np.zeros((k,) + x.shape[1:]), taps[k] * x[:width], np.zeros((length - k - width,) + x.shape[1:])]
+            parts = [np.zeros((k,) + x.shape[1:], x.dtype), taps[k] * x[:width], np.zeros((length - k - width,) + x.shape[1:], x.dtype)]
             total = total + np.concatenate(parts)
     return total
 
@@ -50,10 +50,10 @@ def lfilter(b, a, x, axis=-1, zi=None):
     driven = _delayed(columns, b, 0, n + order)
     if zi is not None:
         state = np.broadcast_to(np.moveaxis(asarray(zi), static(axis), 0), (order,) + x.shape[1:])
-        driven = driven + np.concatenate([np.reshape(state, (order, -1)), np.zeros((n, columns.shape[1]))])
+        driven = driven + np.concatenate([np.reshape(state, (order, -1)), np.zeros((n, columns.shape[1]), state.dtype)])
     y = driven[:n]
     if a.shape[0] > 1 and n:
-        y = linalg.solve_banded((a.shape[0] - 1, 0), a[:, None] * np.ones(n), y)
+        y = linalg.solve_banded((a.shape[0] - 1, 0), np.broadcast_to(a[:, None], (a.shape[0], n)), y)
     result = np.moveaxis(np.reshape(y, x.shape), 0, static(axis))
     if zi is None:
         return result
@@ -65,11 +65,11 @@ def lfilter(b, a, x, axis=-1, zi=None):
 def lfilter_zi(b, a):
     a, b = np.atleast_1d(asarray(a)), np.atleast_1d(asarray(b))
     n = max(a.shape[0], b.shape[0])
-    a, b = (np.concatenate([part, np.zeros(n - part.shape[0])]) / a[0] for part in (a, b))
+    a, b = (np.concatenate([part, np.zeros(n - part.shape[0], part.dtype)]) / a[0] for part in (a, b))
     if n < 2:
         return np.zeros(0)
-    first = np.concatenate([a[1:, None], np.zeros((n - 1, n - 2))], axis=1)
-    return np.linalg.solve(np.eye(n - 1) - np.eye(n - 1, k=1) + first, b[1:] - a[1:] * b[0])  # 1 - the companion matrix, transposed
+    first = np.concatenate([a[1:, None], np.zeros((n - 1, n - 2), a.dtype)], axis=1)
+    return np.linalg.solve(np.eye(n - 1, dtype=a.dtype) - np.eye(n - 1, k=1, dtype=a.dtype) + first, b[1:] - a[1:] * b[0])  # 1 - the companion matrix, transposed
 
 
 def _sections(sos):
@@ -160,7 +160,7 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     h, x, up, down = asarray(h), last(x, axis), int(static(up)), int(static(down))
     n = (x.shape[-1] - 1) * up + 1
     if up > 1:
-        x = np.concatenate([x[..., None], np.zeros(x.shape + (up - 1,))], axis=-1).reshape(x.shape[:-1] + (-1,))[..., :n]
+        x = np.concatenate([x[..., None], np.zeros(x.shape + (up - 1,), x.dtype)], axis=-1).reshape(x.shape[:-1] + (-1,))[..., :n]
     rows = x.reshape(-1, n)
     full = np.stack([np.convolve(row, h) for row in rows]).reshape(x.shape[:-1] + (-1,))
     return np.moveaxis(full[..., ::down], -1, static(axis))
@@ -177,16 +177,16 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
         return np.moveaxis(x.copy(), -1, static(axis))
     if isinstance(window, (str, tuple)):
         half = 10 * max(up, down)
-        h = _signal("firwin", 2 * half + 1, 1 / max(up, down), window=window)
+        h = _signal("firwin", 2 * half + 1, 1 / max(up, down), window=window).astype(x.dtype)
     else:
         h = asarray(window)
         half = (h.shape[0] - 1) // 2
     n_out = -(-x.shape[-1] * up // down)
     before = down - half % down
     first = (half + before) // down
-    h = np.concatenate([np.zeros(before), up * h])
+    h = np.concatenate([np.zeros(before, h.dtype), up * h])
     missing = (first + n_out - 1) * down + 1 - ((x.shape[-1] - 1) * up + h.shape[0])
-    y = upfirdn(np.concatenate([h, np.zeros(max(0, missing))]), x, up, down)
+    y = upfirdn(np.concatenate([h, np.zeros(max(0, missing), h.dtype)]), x, up, down)
     return np.moveaxis(y[..., first:first + n_out], -1, static(axis))
 
 
@@ -194,10 +194,10 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
 def decimate(x, q, n=None, ftype="iir", axis=-1, zero_phase=True):
     x, q = last(x, axis), int(static(q))
     if ftype == "iir":
-        sos = _signal("cheby1", 8 if n is None else n, 0.05, 0.8 / q, output="sos")
+        sos = _signal("cheby1", 8 if n is None else n, 0.05, 0.8 / q, output="sos").astype(x.dtype)
         y = (sosfiltfilt if zero_phase else sosfilt)(sos, x)[..., ::q]
     elif ftype == "fir":
-        b = _signal("firwin", (20 * q if n is None else n) + 1, 1 / q, window="hamming")
+        b = _signal("firwin", (20 * q if n is None else n) + 1, 1 / q, window="hamming").astype(x.dtype)
         y = resample_poly(x, 1, q, -1, b) if zero_phase else upfirdn(b, x, 1, q)[..., :-(-x.shape[-1] // q)]
     else:
         refuse(x, f"scipy.signal.decimate with ftype={ftype!r} is not covered in traced code: use 'iir' or 'fir', or filtfilt and a slice")
@@ -213,14 +213,14 @@ def resample(x, num, t=None, axis=0, window=None, domain="time"):
     middle = 1.0 if num == n or low % 2 else 2.0 if num < n else 0.5
     if x.dtype.kind == "c":
         spectrum, half = np.fft.fft(x), (low + 1) // 2
-        parts = [spectrum[..., :half], np.zeros(x.shape[:-1] + (num - low,)), spectrum[..., n - low // 2:]]
+        parts = [spectrum[..., :half], np.zeros(x.shape[:-1] + (num - low,), x.dtype), spectrum[..., n - low // 2:]]
         if low % 2 == 0 and num != n:
             end = spectrum[..., n - half:n - half + 1]
             both = end + spectrum[..., half:half + 1] if num < n else 0.5 * end
             parts = [parts[0], *([both] if num < n else [both, parts[1][..., 1:], both]), parts[2][..., 1:]]
         return np.moveaxis(np.fft.ifft(np.concatenate(parts, axis=-1)) * (num / n), -1, static(axis))
     spectrum = np.fft.rfft(x)[..., :low // 2 + 1]
-    scale = np.ones(low // 2 + 1)
+    scale = np.ones(low // 2 + 1, x.dtype)
     scale[low // 2] = middle if low % 2 == 0 else 1.0
     return np.moveaxis(np.fft.irfft(spectrum * (scale * (num / n)), num), -1, static(axis))
 
@@ -241,7 +241,7 @@ def detrend(data, axis=-1, type="linear", bp=0, overwrite_data=False):
         raise ValueError("Breakpoints must be less than length of data along given axis.")
     parts = []
     for start, stop in zip(breaks[:-1], breaks[1:]):
-        line, _ = np.linalg.qr(np.stack([np.arange(1, stop - start + 1) / (stop - start), np.ones(stop - start)], axis=1))
+        line, _ = np.linalg.qr(np.stack([np.arange(1, stop - start + 1) / (stop - start), np.ones(stop - start)], axis=1).astype(x.dtype))
         piece = x[..., start:stop]
         parts.append(piece - (piece @ line) @ line.T)
     return np.moveaxis(np.concatenate(parts, axis=-1), -1, static(axis))
@@ -254,12 +254,12 @@ def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode
     if mode not in ("mirror", "constant", "nearest", "interp", "wrap"):
         raise ValueError("mode must be 'mirror', 'constant', 'nearest' 'wrap' or 'interp'.")
     x, size = last(x, axis), int(static(window_length))
-    weights = _signal("savgol_coeffs", size, polyorder, deriv=deriv, delta=delta)
+    weights = _signal("savgol_coeffs", size, polyorder, deriv=deriv, delta=delta).astype(x.dtype)
     y = ndimage.convolve1d(x, weights, -1, mode="constant" if mode == "interp" else mode, cval=cval)
     if mode == "interp":
         if size > x.shape[-1]:
             raise ValueError("If mode is 'interp', window_length must be less than or equal to the size of x.")
-        fit, half = _signal("savgol_filter", np.eye(size), size, polyorder, deriv, delta, axis=0), size // 2
+        fit, half = _signal("savgol_filter", np.eye(size), size, polyorder, deriv, delta, axis=0).astype(x.dtype), size // 2
         n = x.shape[-1]
         y = np.concatenate([x[..., :size] @ fit[:half].T, y[..., half:n - half], x[..., n - size:] @ fit[size - half:].T], axis=-1)
     return np.moveaxis(y, -1, static(axis))
@@ -273,7 +273,7 @@ def hilbert(x, N=None, axis=-1):
     n = x.shape[-1] if N is None else int(static(N))
     if n <= 0:
         raise ValueError("N must be positive.")
-    weight = np.zeros(n)
+    weight = np.zeros(n, x.dtype)
     weight[0] = 1.0
     weight[1:(n + 1) // 2] = 2.0
     if n % 2 == 0:

@@ -15,7 +15,7 @@ so are continuous ones."""
 import numpy as np
 
 from ..trace import Tracer, concrete, current_trace
-from ..trace.lowerings.common import asarray, refuse, static
+from ..trace.lowerings.common import asarray, cast, refuse, static
 from . import names_of
 from .common import drop_in, scipys
 from .distributions import first_tracer
@@ -104,11 +104,11 @@ def _as_scipy(name, function, traced, call):
 
 def _integral(method, func, a, b, options):
     """(the integral, SciPy's error estimate) of func(x)."""
-    shape = []
+    form = []
 
     def function(x, y):
         value = asarray(func(x))
-        shape[:] = value.shape,
+        form[:] = value.shape, value.dtype
         return value
 
     explorer = Explorer(f"scipy.integrate.{method}", function, 0)
@@ -125,7 +125,10 @@ def _integral(method, func, a, b, options):
     bool(packed[-1] > 0.5)  # the guard: where the function takes another branch this trace does not answer
     count = explorer.callback.count
     integral = ruled(packed[:count], operands, value.integral)
-    return np.reshape(integral, shape[0] if method == "quad_vec" else ()), packed[count]
+    if method == "quad":
+        return np.reshape(integral, ()), packed[count]
+    shape, dtype = form
+    return np.reshape(cast(integral, np.float32) if dtype == np.float32 else integral, shape), packed[count]
 
 
 def _refused(name, traced, **options):

@@ -290,10 +290,11 @@ class Grid(Standing):
             refuse(None, f"scipy.interpolate.RegularGridInterpolator with method={method!r} and nu={nu!r} is not covered in traced code: covered "
                          "are linear, nearest, slinear, cubic, quintic, without nu")
         d = len(self.grid)
-        if isinstance(xi, tuple):
+        if isinstance(xi, tuple) and len(xi) > 1:
             xi = np.stack(np.broadcast_arrays(*[double(x) for x in xi]), axis=-1)
-        xi = double(xi)
-        xi = xi.reshape(-1, d) if xi.ndim == 1 else xi
+        else:
+            xi = double(xi[0] if isinstance(xi, tuple) else xi)
+            xi = xi.reshape(-1, d) if xi.ndim == 1 else xi
         if xi.shape[-1] != d:
             raise ValueError(f"The requested sample points xi have dimension {xi.shape[-1]} but this RegularGridInterpolator has dimension {d}")
         points = [xi[..., k].reshape(-1) for k in range(d)]

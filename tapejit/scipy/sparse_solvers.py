@@ -11,13 +11,13 @@ class Solver:
     """A function of scipy.sparse.linalg: "splu" and "spsolve", or an iterative one, which appends its `info` to the solution.
 
     options         SciPy's keywords, fixed for all calls
-    preconditioner  the M of an iterative solver, or None
+    preconditioner  {keyword: matrix or operator} of an iterative solver: M, or the M1 and M2 of qmr
     """
 
     __slots__ = ("name", "options", "preconditioner")
 
     def __init__(self, name, options=(), preconditioner=None):
-        self.name, self.options, self.preconditioner = name, tuple(sorted(options)), preconditioner
+        self.name, self.options, self.preconditioner = name, tuple(sorted(options)), preconditioner or {}
 
     @property
     def direct(self):
@@ -33,18 +33,20 @@ class Solver:
                 matrix, b, **dict(self.options))
             return found.astype(b.dtype, copy=False).reshape(b.shape)
         keywords = {"x0": start[0]} if start else {}
-        found, info = getattr(linalg, self.name)(matrix, b, M=self.preconditioner, **keywords, **dict(self.options))
+        found, info = getattr(linalg, self.name)(matrix, b, **self.preconditioner, **keywords, **dict(self.options))
         return np.append(found.astype(b.dtype, copy=False).reshape(-1), b.dtype.type(info))
 
     def again(self, transposed=False):
         """The solver of the systems of derivatives: the same one. An operator whose transpose nobody knows does not precondition it."""
-        if self.preconditioner is None or not transposed or self.name in SYMMETRIC:
+        if not self.preconditioner or not transposed or self.name in SYMMETRIC:
             return self
-        known = not isinstance(self.preconditioner, importlib.import_module("scipy.sparse.linalg").LinearOperator)
-        return Solver(self.name, self.options, self.preconditioner.T if known else None)
+        operator = importlib.import_module("scipy.sparse.linalg").LinearOperator
+        known = not any(isinstance(part, operator) for part in self.preconditioner.values())
+        other = {"M1": "M2", "M2": "M1"}  # (M1 M2)^T = M2^T M1^T
+        return Solver(self.name, self.options, {other.get(key, key): part.T for key, part in self.preconditioner.items()} if known else None)
 
     def _key(self):
-        return self.name, self.options, id(self.preconditioner)
+        return self.name, self.options, tuple(sorted((key, id(part)) for key, part in self.preconditioner.items()))
 
     def __eq__(self, other):
         return type(other) is Solver and self._key() == other._key()

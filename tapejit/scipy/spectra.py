@@ -11,11 +11,11 @@ from .filtering import detrend as detrended
 from .filtering import extended, last
 
 
-def _window(window, size, n):
-    """(the window, its length) for data of length n."""
+def _window(window, size, n, dtype=None):
+    """(the window, its length) for data of length n; SciPy's own windows come in `dtype`."""
     if isinstance(window, (str, tuple)) and not holds_tracer(window):
         size = min(256 if size is None else int(static(size)), n)
-        return scipys("scipy.signal", "get_window")(window, size), size
+        return scipys("scipy.signal", "get_window")(window, size).astype(dtype or np.float64), size
     window = asarray(window)
     if window.ndim != 1:
         raise ValueError("window must be 1-D")
@@ -46,9 +46,10 @@ def _spectra(x, y, fs, window, nperseg, noverlap, nfft, detrend, onesided, scali
     x = last(x, axis)
     y = x if same else last(y, axis)
     n = max(x.shape[-1], y.shape[-1])
-    x, y = ([np.concatenate([part, np.zeros(part.shape[:-1] + (n - part.shape[-1],))], axis=-1) if part.shape[-1] < n else part
+    x, y = ([np.concatenate([part, np.zeros(part.shape[:-1] + (n - part.shape[-1],), part.dtype)], axis=-1) if part.shape[-1] < n else part
              for part in (x, y)])
-    window, size = _window(window, nperseg, n)
+    dtype = np.result_type(x.real.dtype, y.real.dtype)
+    window, size = _window(window, nperseg, n, dtype)
     nfft = size if nfft is None else int(static(nfft))
     overlap = size // 2 if noverlap is None else int(static(noverlap))
     if nfft < size:
@@ -61,7 +62,7 @@ def _spectra(x, y, fs, window, nperseg, noverlap, nfft, detrend, onesided, scali
         x = y = extended(x, size // 2, boundary)
     if padded:
         more = (-(x.shape[-1] - size) % step) % size
-        x = y = np.concatenate([x, np.zeros(x.shape[:-1] + (more,))], axis=-1)
+        x = y = np.concatenate([x, np.zeros(x.shape[:-1] + (more,), x.dtype)], axis=-1)
     if scaling == "density":
         scale = 1 / (fs * np.sum(window * window))
     elif scaling == "spectrum":
@@ -73,7 +74,7 @@ def _spectra(x, y, fs, window, nperseg, noverlap, nfft, detrend, onesided, scali
         found = found * np.sqrt(scale)
     else:
         found = np.square(found.real) + np.square(found.imag) if same else np.conj(found) * _segments(y, window, step, nfft, detrend, onesided)
-        weight = np.ones(found.shape[-1])
+        weight = np.ones(found.shape[-1], dtype)
         if onesided:
             weight[1:None if nfft % 2 else -1] = 2.0
         found = found * (scale * weight)
@@ -125,7 +126,9 @@ def spectrogram(x, fs=1.0, window=("tukey", 0.25), nperseg=None, noverlap=None, 
                 scaling="density", axis=-1, mode="psd"):
     if mode not in ("psd", "complex", "magnitude", "angle", "phase"):
         raise ValueError(f"unknown value for mode {mode}, must be one of ['psd', 'complex', 'magnitude', 'angle', 'phase']")
-    window, size = _window(window, nperseg, np.shape(x)[static(axis)])
+    x = last(x, axis)
+    window, size = _window(window, nperseg, x.shape[-1], x.real.dtype)
+    x = np.moveaxis(x, -1, static(axis))
     frequencies, times, found = _spectra(x, x, fs, window, size, size // 8 if noverlap is None else noverlap, nfft, detrend,
                                          return_onesided, scaling, axis, "psd" if mode == "psd" else "stft")
     if mode == "magnitude":
@@ -159,8 +162,8 @@ def istft(Zxx, fs=1.0, window="hann", nperseg=None, noverlap=None, nfft=None, in
     if nfft < size:
         raise ValueError("nfft must be greater than or equal to nperseg.")
     step = size - (size // 2 if noverlap is None else int(static(noverlap)))
-    window, _ = _window(window, size, size)
     z = z if z.dtype.kind == "c" else z + 0j
+    window, _ = _window(window, size, size, z.real.dtype)
     pieces = (np.fft.irfft if input_onesided else np.fft.ifft)(z, nfft)[..., :size]
     scale = np.sum(window) if scaling == "spectrum" else np.sqrt(fs * np.sum(window**2))
     pieces = pieces * (window * scale)

@@ -2,11 +2,13 @@
 
 Covered are logpdf, pdf, cdf, logcdf, sf, logsf (pmf, logpmf of discrete ones), ppf, isf, median, interval, rvs of continuous ones and,
 where they are a line, mean, var, std, moment and entropy, by the quantile and all parameters; a quantile of a discrete distribution is a
-count and has no derivative, nor has n of binom. Frozen distributions are covered too. All other methods and names are SciPy's own.
+count and has no derivative, nor has n of binom. Frozen distributions are covered too. Of distributions that are not stated here SciPy's own
+formulas are traced, where that goes (`borrowed.py`). All other methods and names are SciPy's own.
 Formulas: Johnson, Kotz, Balakrishnan, Continuous Univariate Distributions. To add a distribution, state it here.
 Read next: `univariate.py` (what is shared), `multivariate.py`, `kde.py`, `descriptive.py`.
 """
 
+import importlib
 import math
 
 import numpy as np
@@ -16,6 +18,7 @@ from ..ops.stencils import scipy_special
 from ..trace.recorder import current_trace
 from ..trace.watch import watch
 from . import names_of
+from .borrowed import borrowed
 from .descriptive import (
     entropy, gmean, hmean, kurtosis, median_abs_deviation, moment, pearsonr, pmean, sem, skew, trim_mean, variation, zmap, zscore)
 from .distributions import Frozen, choose, fixed
@@ -290,8 +293,8 @@ def instances(stats):
             watch(trace.reads, parameters, "the parameters of a frozen distribution")
 
     def of_univariate(frozen):
-        ours = known.get(type(frozen.dist))
-        if ours is None:
+        ours = known.get(type(frozen.dist)) or borrowed(getattr(importlib.import_module("scipy.stats"), frozen.dist.name, None))
+        if ours is None or type(frozen.dist) is not type(ours.original):
             return frozen
         watched(frozen, {"args": frozen.args, "kwds": frozen.kwds})
         return Frozen(ours, frozen.args, frozen.kwds, frozen)
@@ -307,7 +310,10 @@ def instances(stats):
         watched(kde, {"dataset": kde.dataset, "_weights": kde.weights, "factor": kde.factor, "covariance": kde.covariance})
         return known_density(kde)
 
-    return {stats.gaussian_kde: of_density, type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
+    def of_distribution(original):
+        return borrowed(original) or original
+
+    return {stats.rv_continuous: of_distribution, stats.rv_discrete: of_distribution, stats.gaussian_kde: of_density, type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
             type(stats.multivariate_normal()): of_multivariate(multivariate_normal, ("mean", "cov")),
             type(stats.multivariate_t()): of_multivariate(multivariate_t, ("loc", "shape", "df")),
             type(stats.dirichlet([1, 1])): of_multivariate(dirichlet, ("alpha",)),

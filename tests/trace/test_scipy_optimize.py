@@ -119,6 +119,30 @@ def test_arrays_that_the_function_reads_are_read_anew():
     np.testing.assert_allclose([before, function(2.0)], [2 / np.sum(LARGE / 2), 2 / np.sum(LARGE)], rtol=1e-10)
 
 
+@pytest.mark.parametrize("function", [
+    lambda a: so.minimize(lambda x: np.sum((x - a) ** 2) + x[0] * x[1] * x[2] ** 2, np.full(3, 0.5), bounds=[(0, 1), (None, 1), (0, None)], tol=1e-12).x,
+    lambda a: so.minimize(lambda x: np.sum((x - a) ** 2), np.zeros(3), bounds=so.Bounds(0, 1), method="SLSQP", tol=1e-12).x,
+    lambda a: so.minimize_scalar(lambda x: (x - a[0]) ** 2 + a[1] * x**4).x,
+    lambda a: so.minimize_scalar(lambda x: (x - a[0]) ** 2 + a[1] * x**4, bounds=(0, 3), options={"xatol": 1e-10}).x,
+    lambda a: so.curve_fit(line, D, np.sin(D) + a[0], bounds=([-9, -9], np.inf))[0],
+    lambda a: so.minimize(lambda x: (np.sum((x - a**2) ** 2), 2 * (x - a**2)), np.zeros(3), jac=True).x,
+    lambda a: so.root(lambda x: (x**3 - a, np.diag(3 * x**2)), np.ones(3), jac=True).x,
+    lambda a: so.fixed_point(lambda x: np.cos(a * x), np.full(3, 0.6), xtol=1e-13)])
+def test_bounds_and_what_lies_on_them(function):
+    a = np.array([0.4, 2.0, 0.3])
+    central = np.stack([(np.asarray(function(a + d)) - function(a - d)) / 2e-4 for d in 1e-4 * np.eye(3)], axis=-1)
+    np.testing.assert_allclose(tj.jacobian(function)(a), central, rtol=1e-3, atol=1e-3)
+
+
+def test_a_global_minimum():
+    def f(a, polish=True):
+        return so.differential_evolution(lambda x: (x[0] - a) ** 2 + (x[1] - 3 * a) ** 2, [(-3, 3), (-3, 1)], rng=1, tol=1e-6, polish=polish).x
+
+    np.testing.assert_allclose(tj.jacobian(f)(0.7), [1, 0], atol=1e-12)
+    with pytest.raises(tj.UnsupportedError, match="differential_evolution: the solution lies on a bound"):
+        tj.jacobian(lambda a: f(a, polish=False))(0.7)
+
+
 def test_without_traced_values_it_is_scipys_own():
     assert tj.jit(lambda a: a + brentq(lambda x: x * x - 2, 0, 2))(1.0) == 1.0 + brentq(lambda x: x * x - 2, 0, 2)
     with pytest.raises(ValueError, match="different signs"):
@@ -126,11 +150,11 @@ def test_without_traced_values_it_is_scipys_own():
 
 
 @pytest.mark.parametrize("function", [
-    lambda a: so.minimize(lambda x: energy(x, a), np.zeros(2), bounds=[(0, 1)] * 2).x,
+    lambda a: so.minimize(lambda x: energy(x, a), np.zeros(2), bounds=[(0, 1)] * 2, method="trust-constr").x,
+    lambda a: so.minimize_scalar(lambda x: (x - a) ** 2, bounds=(0, 1)).x, lambda a: so.curve_fit(line, D, D * a, bounds=(0, [1, 1])),
     lambda a: brentq(lambda x: x - a, 0, 3, full_output=True),
     lambda a: brentq(lambda x: x**3 - a if x > 1 else x - a, 0, 3), lambda a: so.least_squares(lambda x: x - a, [0.0], loss="huber").x,
-    lambda a: so.minimize(lambda x: (energy(x, a), x), np.zeros(2), jac=True).x,
-    lambda a: so.curve_fit(line, D, D * a, bounds=(0, 1))])
+    lambda a: so.minimize(lambda x: energy(x, a), np.zeros(2), constraints={"type": "eq", "fun": lambda x: x[0]}).x])
 def test_what_is_not_covered_is_refused(function):
     with pytest.raises(tj.errors.UnsupportedError, match="scipy.optimize"):
         tj.jit(function)(2.0)

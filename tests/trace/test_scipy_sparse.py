@@ -17,7 +17,12 @@ CONSTANT = {name: getattr(sp, name)(DENSE) for name in ("csr_array", "csr_matrix
 ROWS, COLUMNS = A.tocoo().coords
 LU = sl.splu(A.tocsc())
 ILU = sl.LinearOperator((N, N), sl.spilu(A.tocsc()).solve)
+LOWER, IDENTITY = map(sl.aslinearoperator, (np.tril(DENSE), np.eye(N)))
 ARGUMENTS = {"x": RNG.standard_normal(N), "X": RNG.standard_normal((N, 2)), "d": A.data.copy(), "e": RNG.standard_normal(N - 1)}
+
+
+def B(data):
+    return sp.csr_array((data, A.indices, A.indptr), shape=A.shape)
 
 
 def check(function, *values, order=2):
@@ -55,13 +60,18 @@ sl.cg(POSITIVE, x, rtol=1e-13)[0]; sl.minres(POSITIVE, x, rtol=1e-13)[0]; sl.gmr
 sl.cg(POSITIVE.toarray(), x, rtol=1e-13)[0]; sl.gmres(sp.csr_array((d, A.indices, A.indptr)), x, x0=x, rtol=1e-13, M=sp.eye_array(6) / 4)[0]
 sl.spsolve_triangular(sp.tril(A).tocsr(), x); sl.gmres(A, x, M=ILU, rtol=1e-13)[0]; LU.solve(x); LU.solve(X, 'T') * LU.shape[0]
 sl.lgmres(A, np.ones(6) * x[0], rtol=1e-13)[0]; (sp.kron(sp.eye_array(2), A) @ np.append(x, x))
+sp.block_array([[B(d), None], [A, B(d * d)]]).toarray(); sp.bmat([[sp.csr_matrix(X), None], [None, A]], format='csc').T @ np.append(x, x)
+sp.hstack([B(d), A, X]).toarray(); sp.vstack([A.tocsc(), B(d)]) @ x; sp.block_diag([B(d), X, x[0], [1.0, 2.0]]).toarray()
+sp.kron(sp.eye_array(2), B(d)).toarray(); sp.kron(X, A).tocsr() @ np.append(x, x); sp.kronsum(B(d), sp.diags([x, e], [0, 1])).toarray()
+sp.spdiags(X.T, [0, -1], 3, 4).toarray(); sp.tril(B(d), -1).toarray() + sp.triu(B(d), format='csr') @ X @ X.T
+sl.qmr(B(d), x, rtol=1e-13)[0]; sl.qmr(A, x, M1=LOWER, M2=IDENTITY, rtol=1e-13)[0]
 """.replace("\n", "; ").strip("; ").split("; ")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_derivatives(case):
     names = [name for name in ARGUMENTS if name in compile(case, "case", "eval").co_names]
-    space = {"sp": sp, "sl": sl, "np": np, "A": A, "POSITIVE": POSITIVE, "ROWS": ROWS, "COLUMNS": COLUMNS, "ILU": ILU, "LU": LU}
+    space = {"sp": sp, "sl": sl, "B": B, "LOWER": LOWER, "IDENTITY": IDENTITY, "np": np, "A": A, "POSITIVE": POSITIVE, "ROWS": ROWS, "COLUMNS": COLUMNS, "ILU": ILU, "LU": LU}
     exec(compile(f"def f({', '.join(names)}): return {case}", "user.py", "exec"), space)
     check(space["f"], *[ARGUMENTS[name] for name in names])
 
@@ -146,12 +156,16 @@ def test_single_and_complex_numbers():
     ("product of two sparse matrices", lambda d: sp.csr_array((d, A.indices, A.indptr)) @ A),
     ("'_deduped_data' of a", lambda d: sl.norm(sp.csr_array((d, A.indices, A.indptr)))),
     ("'max' of a sparse matrix with traced values is not covered", lambda d: sp.csr_array((d, A.indices, A.indptr)).max()),
-    ("scipy.sparse.kron of traced values is not covered", lambda d: sp.kron(A, sp.csr_array((d, A.indices, A.indptr)))),
     ("cg with a LinearOperator is not covered", lambda d: sl.cg(sl.aslinearoperator(A), d[:N])),
     ("an element of a sparse matrix", lambda d: sp.csr_array((d, A.indices, A.indptr))[0, 0])])
 def test_what_is_refused_is_named(text, wrong):
     with pytest.raises(tj.UnsupportedError, match=text):
         tj.jit(wrong)(ARGUMENTS["d"])
+
+
+def test_a_traced_matrix_cannot_be_the_result():
+    with pytest.raises(tj.OutputError, match=r"<a traced csr_array of shape \(6, 6\)>, and holds a traced value: return the arrays"):
+        tj.jit(B)(ARGUMENTS["d"])
 
 
 @pytest.mark.parametrize("wrong", [

@@ -11,6 +11,7 @@ from ...trace.recorder import current_trace
 from ...trace.tracer import Tracer
 from .. import names_of
 from ..common import scipys
+from ..sparse_makers import TRACED
 from ..sparse_matrices import CLASSES, Sparse, class_of, format_of, from_diagonals, is_traced, known, known_class, sparse, standing_for
 
 MAKERS = [name for name in ("block_array", "block_diag", "bmat", "diags", "diags_array", "eye", "eye_array", "hstack", "identity", "kron", "kronsum",
@@ -84,6 +85,8 @@ def _wrapped(name):
     def make(*args, **kwargs):
         values = (*args, *kwargs.values())
         if _any_traced(values):
+            if name in TRACED:
+                return TRACED[name](*args, **kwargs)
             refuse(_first_tracer(values), f"scipy.sparse.{name} of traced values is not covered: make the matrix of its parts, "
                    "scipy.sparse.coo_array((data, (row, col)))")
         found = scipys(__name__, name)(*args, **kwargs)

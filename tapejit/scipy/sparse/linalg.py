@@ -119,15 +119,18 @@ def _iterative(name):
         if not (is_traced(A) or is_traced(b) or is_traced(x0)):
             return scipys(__name__, name)(A, b, x0, **options)
         A, b = _system(A, b, name)
-        M = options.pop("M", None)
-        if is_traced(M):
-            refuse(b, f"scipy.sparse.linalg.{name} with a traced preconditioner M is not covered: it does not change the solution, pass numbers")
+        given = {key: options.pop(key) for key in ("M1", "M2") if options.get(key) is not None} if name == "qmr" else {
+            "M": options.pop("M", None)}
+        preconditioner = {key: part for key, part in given.items() if part is not None}
+        if any(map(is_traced, preconditioner.values())):
+            refuse(b, f"scipy.sparse.linalg.{name} with a traced preconditioner is not covered: it does not change the solution, pass numbers")
         if options.pop("callback", None) is not None:
             refuse(b, f"scipy.sparse.linalg.{name} with a callback is not covered in traced code: leave it away")
         start = () if x0 is None else (fixed(inexact(A.data, asarray(x0))[1].reshape(-1)),)
-        x = _solved(A, b.reshape(-1), Solver(name, {key: static(value) for key, value in options.items()}.items(), M), *start)
+        x = _solved(A, b.reshape(-1), Solver(name, {key: static(value) for key, value in options.items()}.items(), preconditioner), *start)
         n = A.shape[0]
-        return x[:n], int(fixed(x[n]))
+        found = cast(x[:n], np.float64) if name == "minres" and x.dtype == np.float32 else x[:n]  # as SciPy's minres gives it
+        return found, int(fixed(x[n]))
 
     solve.__name__ = solve.__qualname__ = name
     return solve
