@@ -58,9 +58,10 @@ def _guarded(twin, name):
     method = getattr(twin, name)
 
     def call(*values):
+        single = name not in ("_get_support", "_argcheck") and not any(map(np.ndim, values))
         try:
-            with np.errstate(all="ignore"):
-                return method(*values)
+            with np.errstate(all="ignore"):  # SciPy gives its formulas arrays of one axis, into which some write
+                return method(*[np.reshape(x, (1,)) for x in values])[0] if single else method(*values)
         except UNCOVERED:
             refuse(first_tracer(values), f"scipy.stats.{twin.name}.{name.removeprefix('_')} of a traced value is not covered: SciPy computes it "
                    "in a way that cannot be traced; call it on numbers, outside of the differentiated function")

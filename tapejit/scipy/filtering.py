@@ -69,7 +69,8 @@ def lfilter_zi(b, a):
     if n < 2:
         return np.zeros(0)
     first = np.concatenate([a[1:, None], np.zeros((n - 1, n - 2), a.dtype)], axis=1)
-    return np.linalg.solve(np.eye(n - 1, dtype=a.dtype) - np.eye(n - 1, k=1, dtype=a.dtype) + first, b[1:] - a[1:] * b[0])  # 1 - the companion matrix, transposed
+    one, above = np.eye(n - 1, dtype=a.dtype), np.eye(n - 1, k=1, dtype=a.dtype)
+    return np.linalg.solve(one - above + first, b[1:] - a[1:] * b[0])  # 1 - the companion matrix, transposed
 
 
 def _sections(sos):

@@ -45,10 +45,10 @@ def _blocks(kind, blocks, format, dtype):
         for j, block in enumerate(row):
             if block is None:
                 continue
-            for axis, lengths, k, name in ((0, heights, i, f"blocks[{i},:] has incompatible row"), (1, widths, j, f"blocks[:,{j}] has incompatible column")):
+            for axis, lengths, k, line in ((0, heights, i, f"[{i},:] has incompatible row"), (1, widths, j, f"[:,{j}] has incompatible column")):
                 lengths[k] = lengths[k] or block.shape[axis]
                 if lengths[k] != block.shape[axis]:
-                    raise ValueError(f"{name} dimensions. Got blocks[{i},{j}].shape[{axis}] == {block.shape[axis]}, expected {lengths[k]}.")
+                    raise ValueError(f"blocks{line} dimensions. Got blocks[{i},{j}].shape[{axis}] == {block.shape[axis]}, expected {lengths[k]}.")
     for i, row in enumerate(table):
         placed += [(block, sum(heights[:i]), sum(widths[:j])) for j, block in enumerate(row) if block is not None]
     return _joined(kind, placed, (sum(heights), sum(widths)), format, dtype)

@@ -313,7 +313,8 @@ def instances(stats):
     def of_distribution(original):
         return borrowed(original) or original
 
-    return {stats.rv_continuous: of_distribution, stats.rv_discrete: of_distribution, stats.gaussian_kde: of_density, type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
+    return {stats.rv_continuous: of_distribution, stats.rv_discrete: of_distribution, stats.gaussian_kde: of_density,
+            type(stats.norm()): of_univariate, type(stats.poisson(1)): of_univariate,
             type(stats.multivariate_normal()): of_multivariate(multivariate_normal, ("mean", "cov")),
             type(stats.multivariate_t()): of_multivariate(multivariate_t, ("loc", "shape", "df")),
             type(stats.dirichlet([1, 1])): of_multivariate(dirichlet, ("alpha",)),

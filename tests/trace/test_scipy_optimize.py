@@ -120,7 +120,8 @@ def test_arrays_that_the_function_reads_are_read_anew():
 
 
 @pytest.mark.parametrize("function", [
-    lambda a: so.minimize(lambda x: np.sum((x - a) ** 2) + x[0] * x[1] * x[2] ** 2, np.full(3, 0.5), bounds=[(0, 1), (None, 1), (0, None)], tol=1e-12).x,
+    lambda a: so.minimize(lambda x: np.sum((x - a) ** 2) + x[0] * x[1] * x[2] ** 2, np.full(3, 0.5), tol=1e-12,
+                          bounds=[(0, 1), (None, 1), (0, None)]).x,
     lambda a: so.minimize(lambda x: np.sum((x - a) ** 2), np.zeros(3), bounds=so.Bounds(0, 1), method="SLSQP", tol=1e-12).x,
     lambda a: so.minimize_scalar(lambda x: (x - a[0]) ** 2 + a[1] * x**4).x,
     lambda a: so.minimize_scalar(lambda x: (x - a[0]) ** 2 + a[1] * x**4, bounds=(0, 3), options={"xatol": 1e-10}).x,

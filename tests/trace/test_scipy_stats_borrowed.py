@@ -29,7 +29,7 @@ def test_discrete_and_frozen_ones_and_values_outside_of_the_support():
     frozen = stats.gumbel_l(0.5, 2.0)
 
     def f(p):
-        return np.array([frozen.sf(p[0]), stats.betabinom(5, p[0], p[1]).logpmf(2), stats.zipf.pmf(3, 1 + p[1]), stats.rayleigh.pdf(-p[0]),
+        return np.array([frozen.sf(p[0]), stats.betabinom(5, p[0], p[1]).logpmf(2), stats.zipf.pmf(3, 1 + p[1]), stats.genextreme.ppf(0.9, p[0]), stats.rayleigh.pdf(-p[0]),
                          stats.f.logpdf(p[0], 3, p[1]), stats.rayleigh.ppf(p[0] / 2), stats.rayleigh.cdf(1.0, scale=-p[0])])
 
     p = np.array([0.7, 1.2])
