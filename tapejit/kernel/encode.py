@@ -28,21 +28,32 @@ class TileViews:
         self.given, self.numbers = [], {}
 
     def locate(self, place, access):
-        """(buffer, offset) of a place in the body."""
-        storage, offset = place[:2]
+        """(buffer, offset, strides) of a place in the body."""
+        storage, offset, strides = place
         if access.sums:
             total = access.sums
             start = self.layout.base[total.storage]
-            return self._view(total.storage, ("sum", 0, start, 0, total.step, total.nbytes, total.nbytes)), 0
+            dense = iter(row_major(total.shape, ITEMSIZE[total.dtype]))  # it holds the axes that are not summed over, in C order
+            view = self._view(total.storage, ("sum", 0, start, 0, total.step, total.nbytes, total.nbytes))
+            return view, 0, tuple(next(dense) if s else 0 for s in strides)
         if not access.stride:
-            return self.layout.locate(place)
-        tiles, nbytes = self.tiles, (self.tiles.rows * access.stride, self.last_rows * access.stride)
+            return (*self.layout.locate(place), strides)
+        tiles, rows = self.tiles, (self.tiles.rows, self.last_rows)
         if storage in tiles.local:
-            return self._view(storage, ("local", 0, tiles.local[storage], 0, 0, *nbytes)), offset
-        buffer, start = self.layout.locate((storage, access.shift * access.stride))
+            blocks, block, piece = self._blocks(storage, access), tiles.n * access.stride, tiles.rows * access.stride
+            view = self._view(storage, ("local", 0, tiles.local[storage], 0, 0, *[(blocks - 1) * piece + k * access.stride for k in rows]))
+            beyond, inside = divmod(offset, block)
+            return view, beyond * piece + inside, tuple(s // block * piece if abs(s) >= block else s for s in strides)
         kind = "write" if storage in tiles.tiled else "read"
-        number = self._view((storage, access.stride, access.shift), (kind, buffer, start, nbytes[0], 0, *nbytes))
-        return number, offset - access.shift * access.stride
+        first = 0 if access.across else access.shift * access.stride
+        beyond = (self._blocks(storage, access) - 1) * tiles.n * access.stride if access.across else 0
+        buffer, start = self.layout.locate((storage, first))
+        given = kind, buffer, start, tiles.rows * access.stride, 0, *[beyond + k * access.stride for k in rows]
+        return self._view((storage, access.stride, first, access.across), given), offset - first, strides
+
+    def _blocks(self, storage, access):
+        """How many times the tiled axis stands in a storage."""
+        return self.layout.schedule.nbytes_of(storage) // (self.tiles.n * access.stride)
 
     def _view(self, key, given):
         number = self.numbers.get(key)
@@ -50,12 +61,6 @@ class TileViews:
             number = self.numbers[key] = self.first + len(self.given)
             self.given.append(given)
         return number
-
-    @staticmethod
-    def strides_in_sum(total, strides):
-        """The strides of an output in the memory of a sum, which holds the axes that are not summed over in C order."""
-        dense = iter(row_major(total.shape, ITEMSIZE[total.dtype]))
-        return tuple(next(dense) if s else 0 for s in strides)
 
 
 class Encoder:
@@ -221,7 +226,7 @@ class Encoder:
             body = assembler.body()
             for group, role, accesses in zip(tiles.groups, tiles.roles, tiles.accesses):
                 if isinstance(group, Loop):
-                    self._loop_in_tile(body, views, rows, group, accesses)
+                    self._loop_in_tile(body, views, rows, group, role, accesses)
                 else:
                     self._step_in_tile(body, views, rows, group, role, accesses)
             body.end()
@@ -232,13 +237,15 @@ class Encoder:
             outputs = [(total.kind, 0, *locate(total.place), total.dtype, (0, *total.place[2]))]
             assembler.loop((tiles.parts, *total.shape), inputs, [], outputs)
 
-    def _loop_in_tile(self, body, views, rows, loop, accesses):
-        inputs = [(*views.locate(place, access), dtype, place[2]) for (place, dtype), access in zip(loop.reads, accesses)]
-        outputs = []
+    def _loop_in_tile(self, body, views, rows, loop, axis, accesses):
+        inputs, outputs = [], []
+        for (place, dtype), access in zip(loop.reads, accesses):
+            buffer, offset, strides = views.locate(place, access)
+            inputs.append((buffer, offset, dtype, strides))
         for (kind, _, dtype, place), access in zip(loop.writes, accesses[len(inputs):]):
-            kind, strides = ("add", views.strides_in_sum(access.sums, place[2])) if access.sums else (kind, place[2])
-            outputs.append((kind, *views.locate(place, access), dtype, strides))
-        self._assemble_loop(body, loop, (rows, *loop.shape[1:]), inputs, outputs)
+            buffer, offset, strides = views.locate(place, access)
+            outputs.append(("add" if access.sums else kind, buffer, offset, dtype, strides))
+        self._assemble_loop(body, loop, (*loop.shape[:axis], rows, *loop.shape[axis + 1:]), inputs, outputs)
 
     def _step_in_tile(self, body, views, rows, step, role, accesses):
         if step.name == "matmul":
@@ -251,7 +258,7 @@ class Encoder:
             order = (0, 1, 2) if step.name == "take" else (2, 0, 1)
             (outer, n, inner), count = self._around(large.shape, axis), classify.count(indices.shape)
             outer, count = (rows, count) if role.name == "outer" else (outer, rows)
-            first, second, third = [views.locate(places[k], access) for k, access in zip(order, accesses)]
+            first, second, third = [views.locate(places[k], access)[:2] for k, access in zip(order, accesses)]
             if step.name == "take":
                 body.take(large.dtype, outer, n, inner, count, first, second, third)
             else:
@@ -259,7 +266,7 @@ class Encoder:
             return None
         type = step.operands[0][0]
         _, n, inner = self._around(type.shape, axis)
-        getattr(body, step.name)(type.dtype, rows, n, inner, *[views.locate(place, access) for place, access in zip(places, accesses)])
+        getattr(body, step.name)(type.dtype, rows, n, inner, *[views.locate(place, access)[:2] for place, access in zip(places, accesses)])
         return None
 
     def _matmul_in_tile(self, body, views, rows, step, axis, accesses):
@@ -267,8 +274,9 @@ class Encoder:
         result, at = step.result
         operands = []
         for type, place, access in zip((a, b, result), (a_at, b_at, at), accesses):
-            strides = unsqueeze(type.shape, views.strides_in_sum(access.sums, place[2]) if access.sums else place[2])
-            operands.append((*views.locate(place, access), strides[:-2], strides[-2], strides[-1]))
+            buffer, offset, strides = views.locate(place, access)
+            strides = unsqueeze(type.shape, strides)
+            operands.append((buffer, offset, strides[:-2], strides[-2], strides[-1]))
         (*batch, m, k), n = a.shape, b.shape[-1]
         sides = {"m": m, "n": n, "k": k, **dict(enumerate(batch)), axis: rows}
         body.matmul(a.dtype, [sides[j] for j in range(len(batch))], sides["m"], sides["n"], sides["k"], *operands, adds=axis == "k")

@@ -81,7 +81,7 @@ class Step:
 class Tiles:
     """Groups that run tile by tile, as one group of the schedule.
 
-    groups, roles   the groups, and for each step its Role (None for a loop, whose first axis is tiled)
+    groups, roles   the groups, and for each loop which axis is tiled, for each step its Role
     accesses        for each group, the Access of what it reads, then of what it writes
     n, rows         length of the tiled axis, and of a tile (the last one may be shorter)
     parts           how many parts the tiles are shared out to

@@ -207,10 +207,12 @@ class Layout:
                 first.setdefault(access.storage, member)
                 final[access.storage] = member
         needed = []
+        odd = {access.storage for accesses in tiles.accesses for access in accesses if access.shift % tiles.n}
         for storage, stride in tiles.tiled.items():
-            if born[storage] == last[storage] == g and not self.buffer[storage] and stride * tiles.n == self.schedule.nbytes_of(storage):
+            blocks, rest = divmod(self.schedule.nbytes_of(storage), stride * tiles.n)
+            if born[storage] == last[storage] == g and not self.buffer[storage] and not rest and storage not in odd:
                 born[storage] = None
-                needed.append((first[storage], final[storage], tiles.rows * stride, storage))
+                needed.append((first[storage], final[storage], blocks * tiles.rows * stride, storage))
         tiles.local, _ = packed(needed, 0)
 
 

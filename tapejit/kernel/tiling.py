@@ -1,7 +1,8 @@
 """Tile: groups over one long leading axis that run together, a piece of that axis at a time. In: a Schedule. Out: `Tiles` among its groups.
 
 What lies between such groups then stays in the cache, is as large as a piece, and the pieces are shared out to threads. A value fits when
-each of its rows is made and read by the same piece: then it is *tiled*. Values that every piece reads are not written meanwhile. What is
+each of its rows is made and read by the same piece: then it is *tiled*. The axis need not be the first: a value that the pieces write
+across (it has axes outside of the tiled one) must live in the pieces alone, where it is laid out anew. Values that every piece reads are not written meanwhile. What is
 summed over the axis is summed part by part, in memory of its own per part, and at last over the parts: a fixed order, whoever computes.
 
 Groups in between that do not depend on the others run before them, the rest after; storages say who depends on whom.
@@ -24,6 +25,7 @@ SUM_BYTES = 1 << 20  # of all sums of all parts together, at most, or an eighth 
 FOOTPRINT = 512 << 10  # bytes of the values between groups from which tiles are worth it
 THREADS_NS = 100_000  # estimated nanoseconds of the groups from which threads are worth it
 LEAST_LENGTH, LEAST_WORK = 64, 1 << 14  # of an axis, and of the loops over it in elements times records: below, nothing is tried
+MOST_LENGTHS = 3  # that are tried
 FACTOR_BYTES = 64 << 10  # of the factor that every tile reads of a matrix product: larger products are left whole, to BLAS
 
 _COSTLY = frozenset("sin cos tan exp expm1 exp2 log log1p log2 log10 power sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 "
@@ -32,12 +34,12 @@ _COSTLY = frozenset("sin cos tan exp expm1 exp2 log log1p log2 log10 power sinh 
 
 class Access:
     """How a group touches a storage: `stride` bytes from row to row of the tiled axis (0: the same in each tile), `shift` rows from the
-    start; `writes` it, or `sums` into it."""
+    start, `across`: also along axes outside of the tiled one; `writes` it, or `sums` into it."""
 
-    __slots__ = ("storage", "stride", "shift", "writes", "sums")
+    __slots__ = ("storage", "stride", "shift", "across", "writes", "sums")
 
-    def __init__(self, storage, stride, shift, writes=False, sums=None):
-        self.storage, self.stride, self.shift, self.writes, self.sums = storage, stride, shift, writes, sums
+    def __init__(self, storage, stride, shift, across=False, writes=False, sums=None):
+        self.storage, self.stride, self.shift, self.across, self.writes, self.sums = storage, stride, shift, across, writes, sums
 
 
 class Unfit(Exception):
@@ -69,10 +71,11 @@ def tile(schedule):
 def _arranged(schedule, order):
     """The groups `order` (numbers) in the order in which they run, with (Tiles, numbers) in place of those that run in tiles."""
     lengths = _lengths(schedule, order)
+    users = _users(schedule) if lengths else {}
     for n in lengths:
         todo, order = order, []
         while todo:
-            before, members, after = _grown(schedule, todo, n)
+            before, members, after = _grown(schedule, todo, n, users)
             tiles = _made(schedule, members, n) if members else None
             if tiles is not None:
                 order += [*before, (tiles, [g for g, _, _ in members])]
@@ -83,22 +86,50 @@ def _arranged(schedule, order):
 
 
 def _lengths(schedule, order):
-    """The lengths of leading axes that are worth a try, those with the most work first."""
+    """The lengths of axes that are worth a try, those with the most work first."""
     work = {}
     for g in order:
         group = schedule.groups[g]
-        if isinstance(group, Loop) and group.shape:
-            work[group.shape[0]] = work.get(group.shape[0], 0) + classify.count(group.shape) * (len(group.records) + len(group.reads))
-    return sorted((n for n, amount in work.items() if amount >= LEAST_WORK and n >= LEAST_LENGTH), key=lambda n: -work[n])
+        if isinstance(group, Loop):
+            for n in set(group.shape):
+                if n >= LEAST_LENGTH:
+                    work[n] = work.get(n, 0) + classify.count(group.shape) * (len(group.records) + len(group.reads))
+    return sorted((n for n, amount in work.items() if amount >= LEAST_WORK), key=lambda n: -work[n])[:MOST_LENGTHS]
+
+
+def _users(schedule):
+    """{storage: the groups that touch it}, with None among them for what outlives the groups."""
+    users = {}
+    for g, group in enumerate(schedule.groups):
+        for storage in set().union(*touched(schedule, group)):
+            users.setdefault(storage, set()).add(g)
+    for v in schedule.facts.tape.outputs:
+        users.setdefault(schedule.storage_of(v), set()).add(None)
+    for storage, (_, what) in enumerate(schedule.extra, schedule.facts.n):
+        if what:
+            users.setdefault(storage, set()).add(None)
+    return users
 
 
 # --- which groups fit together ---------------------------------------------------------------------------------------
 
 
-def _grown(schedule, order, n):
+def _grown(schedule, order, n, users):
     """(groups to run before, [(group, role, accesses)] that run in tiles, groups to run after)."""
+    refused = set()
+    while True:
+        before, members, after, across = _grown_without(schedule, order, n, refused)
+        inside = {g for g, _, _ in members}
+        seen = {storage for storage in across if not users[storage] <= inside}
+        if not seen:
+            return before, members, after
+        refused |= seen
+
+
+def _grown_without(schedule, order, n, refused):
+    """What `_grown` answers, and the storages that members write across; none of those in `refused` is among them."""
     before, members, after = [], [], []
-    state = _State(n)
+    state = _State(n, refused)
     read, written = set(), set()  # by the members
     late_read, late_written = set(), set()  # by the groups that come after
     for place, g in enumerate(order):
@@ -117,8 +148,8 @@ def _grown(schedule, order, n):
             late_read |= reads
             late_written |= writes
             if not done and _can_fail(schedule, schedule.groups[g]):  # what comes later may write outputs: not before this has passed
-                return before, members, after + order[place + 1:]
-    return before, members, after
+                return before, members, after + order[place + 1:], state.across & state.written
+    return before, members, after, state.across & state.written
 
 
 def _can_fail(schedule, group):
@@ -158,16 +189,16 @@ def touched(schedule, group):
 class _State:
     """What the members do to storages so far."""
 
-    def __init__(self, n):
-        self.n = n
+    def __init__(self, n, refused=()):
+        self.n, self.refused = n, refused
         self.rows = {}  # storage -> set of (stride, shift)
-        self.whole, self.written, self.summed = set(), set(), set()
+        self.whole, self.written, self.summed, self.across = set(), set(), set(), set()
 
     def join(self, accesses):
         """Enter a group's accesses; Unfit, and nothing entered, where they do not go together."""
-        trial = _State(self.n)
+        trial = _State(self.n, self.refused)
         trial.rows = {a.storage: set(self.rows.get(a.storage, ())) for a in accesses}
-        trial.whole, trial.written, trial.summed = set(self.whole), set(self.written), set(self.summed)
+        trial.whole, trial.written, trial.summed, trial.across = set(self.whole), set(self.written), set(self.summed), set(self.across)
         for a in accesses:
             s = a.storage
             if a.sums:
@@ -184,10 +215,18 @@ class _State:
                 trial.rows[s].add((a.stride, a.shift))
                 if a.writes:
                     trial.written.add(s)
-                if s in trial.written and (s in trial.whole or not _apart(trial.rows[s], self.n)):
+                if a.across:
+                    trial.across.add(s)
+                if s in trial.written and (s in trial.whole or not self._together(s, trial)):
                     raise Unfit
         self.rows.update(trial.rows)
-        self.whole, self.written, self.summed = trial.whole, trial.written, trial.summed
+        self.whole, self.written, self.summed, self.across = trial.whole, trial.written, trial.summed, trial.across
+
+    def _together(self, s, trial):
+        """Whether the rows of a storage that is written go together."""
+        if s in trial.across:  # laid out anew, in tiles alone
+            return s not in self.refused and len({stride for stride, _ in trial.rows[s]}) == 1 and all(k % self.n == 0 for _, k in trial.rows[s])
+        return _apart(trial.rows[s], self.n)
 
 
 def _apart(rows, n):
@@ -200,16 +239,15 @@ def _fit(schedule, g, n, state):
     """(role, accesses) with which a group joins the members, or None."""
     group = schedule.groups[g]
     if isinstance(group, Loop):
-        roles = [None] if group.shape and group.shape[0] == n else []
+        roles = [axis for axis, length in enumerate(group.shape) if length == n]
     elif isinstance(group, Step) and group.name in ROLES:
         roles = ROLES[group.name](schedule, group, n)
     else:
         return None
     for role in roles:
         try:
-            accesses = _loop_accesses(group) if isinstance(group, Loop) else [_access(*given) for given in role.accesses]
-            if any(a.stride and (a.shift + n) * a.stride > schedule.nbytes_of(a.storage) for a in accesses):
-                continue
+            given = _loop_accesses(group, role) if isinstance(group, Loop) else role.accesses
+            accesses = [_access(schedule, n, *one) for one in given]
             state.join(accesses)
         except Unfit:
             continue
@@ -217,30 +255,40 @@ def _fit(schedule, g, n, state):
     return None
 
 
-def _access(place, shape, strides, stride, dtype, writes=False, sums=None):
+def _access(schedule, n, place, shape, strides, stride, dtype, writes=False, sums=None):
     """The Access at a place whose other axes have this shape and strides; Unfit where a row of the tiled axis is not apart from the next."""
     storage, offset = place[:2]
     if sums or not stride:
-        return Access(storage, 0, 0, writes, sums)
-    low = offset + sum(min(0, s) * (k - 1) for k, s in zip(shape, strides))
-    high = offset + sum(max(0, s) * (k - 1) for k, s in zip(shape, strides)) + ITEMSIZE[dtype]
-    shift = low // stride if stride > 0 else 0
-    if stride < 0 or high > (shift + 1) * stride:
+        return Access(storage, 0, 0, False, writes, sums)
+    if stride < 0:
         raise Unfit
-    return Access(storage, stride, shift, writes)
+    total, block = schedule.nbytes_of(storage), n * stride
+    across = [s for s in strides if abs(s) >= block]
+    if across and (total % block or any(s % block for s in across)):
+        raise Unfit
+    low = offset + sum(min(0, s) * (k - 1) for k, s in zip(shape, strides) if abs(s) < block)
+    high = offset + sum(max(0, s) * (k - 1) for k, s in zip(shape, strides) if abs(s) < block) + ITEMSIZE[dtype]
+    shift = low // stride
+    if low < 0 or high > (shift + 1) * stride or (across and shift % n) or (shift + n) * stride > total:
+        raise Unfit
+    return Access(storage, stride, shift, bool(across), writes)
 
 
-def _loop_accesses(loop):
-    out = [_access(place, loop.shape[1:], place[2][1:], place[2][0], dtype) for place, dtype in loop.reads]
+def _loop_accesses(loop, axis):
+    """What `_access` takes for each read and each write of a loop whose axis `axis` is tiled."""
+    def apart(values):
+        return values[:axis] + values[axis + 1:]
+
+    shape = apart(loop.shape)
+    out = [(place, shape, apart(place[2]), place[2][axis], dtype) for place, dtype in loop.reads]
     for kind, _, dtype, place in loop.writes:
-        stride = place[2][0]
+        stride, sums = place[2][axis], None
         if not stride and kind not in ("sum", "add"):
             raise Unfit
-        sums = None
         if not stride:
-            kept = [(k, s) for k, s in zip(loop.shape[1:], place[2][1:]) if s]
+            kept = [(k, s) for k, s in zip(shape, apart(place[2])) if s]
             sums = Sum(kind, dtype, tuple(k for k, _ in kept), (*place[:2], tuple(s for _, s in kept)))
-        out.append(_access(place, loop.shape[1:], place[2][1:], stride, dtype, True, sums))
+        out.append((place, shape, apart(place[2]), stride, dtype, True, sums))
     return out
 
 
@@ -355,11 +403,11 @@ def _made(schedule, members, n):
         if access.sums:
             tiles.sums.append(access.sums)
         elif access.stride:
-            rows[access.storage] = access.stride
+            rows[access.storage] = access.stride * (schedule.nbytes_of(access.storage) // (n * access.stride) if access.across else 1)
             if access.writes:
                 tiles.tiled[access.storage] = access.stride
     ns = sum(cost(schedule, group) for group in tiles.groups)
-    between = n * sum(tiles.tiled.values())
+    between = n * sum(rows[storage] for storage in tiles.tiled)
     tiles.threads = ns >= THREADS_NS
     if not tiles.threads and (len(members) < 2 or between < FOOTPRINT):
         return None
