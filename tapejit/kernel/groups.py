@@ -87,11 +87,12 @@ class Tiles:
     parts           how many parts the tiles are shared out to
     threads         whether they are worth threads
     tiled           storage -> bytes from row to row, for storages that the groups write
+    inner           those of them that nothing else touches
     sums            all of them
     local           storage -> offset in the memory of a thread, for tiled storages that nothing else reads (the Layout enters them)
     """
 
-    __slots__ = ("groups", "roles", "accesses", "n", "rows", "parts", "threads", "tiled", "sums", "local")
+    __slots__ = ("groups", "roles", "accesses", "n", "rows", "parts", "threads", "tiled", "inner", "sums", "local")
 
     @property
     def count(self):

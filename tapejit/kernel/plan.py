@@ -184,9 +184,9 @@ class Layout:
     def _place_arrays(self, born, last, top):
         """Give arena memory from `top` on to the arrays that need it; return its end."""
         facts, schedule = self.facts, self.schedule
-        for g, group in enumerate(schedule.groups):
+        for group in schedule.groups:
             if isinstance(group, Tiles):
-                self._place_in_tiles(group, g, born, last)
+                self._place_in_tiles(group, born)
         needed = []
         for storage, first in enumerate(born):
             if first is None or self.buffer[storage]:
@@ -199,8 +199,8 @@ class Layout:
             self.base[storage] = offset
         return top
 
-    def _place_in_tiles(self, tiles, g, born, last):
-        """Give tiled storages that live in tiles alone, group g, a tile's worth of the memory of a thread instead of the arena."""
+    def _place_in_tiles(self, tiles, born):
+        """Give tiled storages that live in tiles alone a tile's worth of the memory of a thread instead of the arena."""
         first, final = {}, {}
         for member, group in enumerate(tiles.groups):
             for access in tiles.accesses[member]:
@@ -210,7 +210,7 @@ class Layout:
         odd = {access.storage for accesses in tiles.accesses for access in accesses if access.shift % tiles.n}
         for storage, stride in tiles.tiled.items():
             blocks, rest = divmod(self.schedule.nbytes_of(storage), stride * tiles.n)
-            if born[storage] == last[storage] == g and not self.buffer[storage] and not rest and storage not in odd:
+            if storage in tiles.inner and not self.buffer[storage] and not rest and storage not in odd:
                 born[storage] = None
                 needed.append((first[storage], final[storage], blocks * tiles.rows * stride, storage))
         tiles.local, _ = packed(needed, 0)

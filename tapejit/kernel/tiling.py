@@ -76,7 +76,7 @@ def _arranged(schedule, order):
         todo, order = order, []
         while todo:
             before, members, after = _grown(schedule, todo, n, users)
-            tiles = _made(schedule, members, n) if members else None
+            tiles = _made(schedule, members, n, users) if members else None
             if tiles is not None:
                 order += [*before, (tiles, [g for g, _, _ in members])]
             else:
@@ -391,14 +391,14 @@ def cost(schedule, group):
     return classify.count(type.shape)
 
 
-def _made(schedule, members, n):
+def _made(schedule, members, n, users):
     """The Tiles of these members, or None where they are not worth it."""
     tiles = Tiles()
     tiles.groups = [schedule.groups[g] for g, _, _ in members]
     tiles.roles = [role for _, role, _ in members]
     tiles.accesses = [accesses for _, _, accesses in members]
     tiles.n, tiles.tiled, tiles.sums, tiles.local = n, {}, [], {}
-    rows = {}
+    inside, rows = {g for g, _, _ in members}, {}
     for access in (a for accesses in tiles.accesses for a in accesses):
         if access.sums:
             tiles.sums.append(access.sums)
@@ -406,6 +406,7 @@ def _made(schedule, members, n):
             rows[access.storage] = access.stride * (schedule.nbytes_of(access.storage) // (n * access.stride) if access.across else 1)
             if access.writes:
                 tiles.tiled[access.storage] = access.stride
+    tiles.inner = {storage for storage in tiles.tiled if users[storage] <= inside}
     ns = sum(cost(schedule, group) for group in tiles.groups)
     between = n * sum(rows[storage] for storage in tiles.tiled)
     tiles.threads = ns >= THREADS_NS

@@ -65,6 +65,52 @@ def _substitute(np, a, b, lower, trans, unit):
     return x
 
 
+# --- Cholesky --------------------------------------------------------------------------------------------------------
+
+BLOCK = 64  # columns that the reverse sweep of a Cholesky factorisation takes at once
+
+
+def cholesky_pull(np, y, ct):
+    """The cotangent of a, a lower triangle that counts both of each pair of elements, for a factor y of a and its cotangent. Real.
+
+    By blocks of columns from the last to the first, which takes twice the operations of the factorisation: Murray, Differentiation of the
+    Cholesky decomposition, arXiv:1602.07527 (2016), section 5.1.
+    """
+    if y.size == 0:
+        return np.zeros(y.shape, y.dtype)
+    functions = lapack_of(y.dtype.char)
+
+    def over(a, b):
+        """a times the inverse of the lower triangle b."""
+        if functions is None:
+            return np.linalg.solve(b.T, a.T).T
+        return functions[0](1.0, np.ascontiguousarray(b).T, np.ascontiguousarray(a).T, side=0, lower=0).T
+
+    def half(x):
+        x = np.tril(x)
+        np.fill_diagonal(x, 0.5 * np.diagonal(x))
+        return x
+
+    def one(y, ct):
+        y, bar = np.tril(y), np.tril(ct)
+        for end in range(len(y), 0, -BLOCK):
+            start = max(0, end - BLOCK)
+            left, diagonal = y[start:end, :start], y[start:end, start:end]
+            if end < len(y):
+                below = bar[end:, start:end] = over(bar[end:, start:end], diagonal)
+                bar[end:, :start] -= below @ left
+                bar[start:end, start:end] -= np.tril(below.T @ y[end:, start:end])
+                bar[start:end, :start] -= below.T @ y[end:, :start]
+            inner = over(half(diagonal.T @ bar[start:end, start:end]).T, diagonal).T  # from the left by the transposed inverse
+            both = over(inner, diagonal)
+            both = half(both + both.T)
+            bar[start:end, start:end] = both
+            bar[start:end, :start] -= (both + both.T) @ left
+        return bar
+
+    return stacked(np, one, y, ct)
+
+
 def scipy_linalg(name):
     """The module scipy.linalg, for the function `name` that needs it."""
     try:

@@ -214,12 +214,45 @@ def _cholesky_jvp(dots, operands, y):
     return mm(y, lower_half(solve_with_triangle(y, mH(left), True)))
 
 
-def _cholesky_vjp(ct, operands, y):
-    inner = lower_half(mm(mT(y), ct))
-    left = solve_with_triangle(y, inner, True, trans=True)  # solve(y.T, inner); from the right: conj(y)^-1
-    both = mT(solve_with_triangle(cj(y), mT(left), True, trans=True))
-    return (from_hermitian(both),)
+def _from_both_sides(y, x):
+    """y^-T x conj(y)^-1 for a lower triangle y."""
+    left = solve_with_triangle(y, x, True, trans=True)
+    return mT(solve_with_triangle(cj(y), mT(left), True, trans=True))
 
+
+def _cholesky_vjp(ct, operands, y):
+    if y.dtype not in REAL:
+        return (OPS["cholesky_pull"](y, ct),)
+    return (from_hermitian(_from_both_sides(y, lower_half(mm(mT(y), ct)))),)
+
+
+def _pull_jvp(dots, operands, result):
+    (y, ct), (dy, dct) = operands, dots
+    along = None if dct is None else OPS["cholesky_pull"](y, dct)
+    if dy is None:
+        return along
+    y, dy = tril(y, k=0), tril(dy, k=0)
+    s = _from_both_sides(y, lower_half(mm(mT(y), ct)))
+    right = mT(solve_with_triangle(y, mT(mm(s, dy)), True, trans=True))
+    left = solve_with_triangle(y, mm(mT(dy), s), True, trans=True)
+    moved = from_hermitian(_from_both_sides(y, lower_half(mm(mT(dy), ct))) - left - right)
+    return moved if along is None else along + moved
+
+
+def _pull_vjp(g, operands, result):
+    y, ct = tril(operands[0], k=0), tril(operands[1], k=0)
+    s = _from_both_sides(y, lower_half(mm(mT(y), ct)))
+    g = hermitian(g)
+    left = solve_with_triangle(y, g, True)  # y^-1 g
+    inner = lower_half(mT(solve_with_triangle(y, mT(left), True)))
+    of_y = mm(ct, mT(inner)) - mm(s + mT(s), mT(left))
+    return tril(of_y, k=0), tril(mm(y, inner), k=0)
+
+
+cholesky_pull = rule(
+    lapack.cholesky_pull, arity=2, result=_same, dtypes=("f32", "f64"), jvp=_pull_jvp, vjp=_pull_vjp,
+    doc="The cotangent of a real matrix, given its Cholesky factor and the cotangent of that: a lower triangle, as for cholesky; of both "
+        "operands the lower triangle is read.")
 
 cholesky = rule(
     lambda np, a: np.linalg.cholesky(a), result=_same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, dtypes=NUMBERS, raises=True,

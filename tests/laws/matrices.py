@@ -35,6 +35,13 @@ def positive(*shape):
     return _stacked(make, shape)
 
 
+def lower(*shape):
+    """Lower triangles with a positive diagonal."""
+    def make(rng, n, _):
+        return np.tril(rng.uniform(-1, 1, (n, n)) / n, -1) + np.diag(1 + rng.uniform(0, 1, n))
+    return _stacked(make, shape)
+
+
 def real_spectrum(*shape):
     """Not symmetric, with real eigenvalues -1, 0, 1, 2 ... with some noise."""
     def make(rng, n, _):
@@ -103,6 +110,7 @@ LINALG_CASES = {
     "inv": [((apart(3, 3),), {}), ((apart(2, 2, 2),), {}), (((0, 0),), {})],
     "inverse_or_nan": [((apart(3, 3),), {})],
     "cholesky": [((positive(3, 3),), {}), ((positive(2, 4, 4),), {}), ((positive(1, 1),), {})],
+    "cholesky_pull": [((lower(3, 3), (3, 3)), {}), ((lower(2, 4, 4), (2, 4, 4)), {})],
     "det": [((apart(3, 3),), {}), ((apart(2, 2, 2),), {}), ((singular(3, 3),), {}), ((singular(2, 4, 4),), {}), (((1, 1),), {})],
     "cofactor": [((apart(3, 3),), {}), ((apart(2, 2, 2),), {})],
     "cofactor_change": [((apart(3, 3), (3, 3)), {}), ((apart(2, 2, 2), (2, 2, 2)), {})],
