@@ -27,6 +27,7 @@ import functools
 import numpy as np
 
 from .errors import ArgumentError, OutputError
+from .jacobian_answer import SYMMETRIC
 from .keys import Identity
 from .recording import name_of
 from .request import Request
@@ -243,7 +244,8 @@ def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic
     """
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "holomorphic": holomorphic, "retarget": retarget, "pure": pure}
     hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
-    return jacfwd(_shared_grad(function, *hashable), **options)
+    gradient = _shared_grad(function, *hashable)
+    return _transformed("jacfwd", gradient, _request("jacfwd", gradient, **options)._replace(options=(SYMMETRIC,)))
 
 
 def hvp(function, argnums=0, *, holomorphic=False, retarget=True, pure=False):
