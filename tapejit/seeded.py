@@ -23,6 +23,7 @@ from .recording import inline
 from .reverse_answer import ReverseAnswer
 from .seeds import cotangent_leaves, tangent_leaves
 from .shadows import as_arrays
+from .sparse_answer import sparse_answer
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer, current_trace
 
@@ -210,6 +211,9 @@ ANSWERS = {
     "jacrev": jacobian_answer,
     "jacfwd": jacobian_answer,
     "jacobian": jacobian_answer,
+    "sparse_jacobian": sparse_answer,
+    "sparse_hessian": sparse_answer,
+    "sparsity": sparse_answer,
     "autodiff reverse": ReverseAnswer,
     "autodiff forward": ForwardAnswer,
     "split": SplitAnswer,

@@ -31,6 +31,7 @@ from .jacobian_answer import SYMMETRIC
 from .keys import Identity
 from .recording import name_of
 from .request import Request
+from .sparse_answer import FORMATS
 from .specialize import drop_oldest, specializer_of
 from .tree import flatten
 
@@ -246,6 +247,65 @@ def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic
     hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
     gradient = _shared_grad(function, *hashable)
     return _transformed("jacfwd", gradient, _request("jacfwd", gradient, **options)._replace(options=(SYMMETRIC,)))
+
+
+def sparse_jacobian(function, argnums=None, *, argnames=None, has_aux=False, format="csr_array", retarget=True, pure=False):
+    """A function that returns the Jacobian of one array by one array (float64 or float32) as a sparse matrix, whose pattern is found by itself.
+
+    The matrix has a row for each element of the result and a column for each element of the argument, both in C order. Its pattern is found on
+    the tape: it holds every element that can differ from zero for arguments that take the same branches, and perhaps a few more, which are
+    stored zeros. Rows or columns that do not meet are found in one sweep; `sparsity` gives the pattern alone.
+
+    format: 'csr_array', SciPy's; 'csr', the arrays (data, indices, indptr); 'coo', (data, rows, columns). All results for one trace share the arrays of
+    indices, which are read-only: copy() the matrix before you change which elements it stores. The data are yours.
+
+    Where f or a derivative on the way is infinite or NaN, so are the elements that depend on it; elements outside the pattern are zero all the same.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparse_jacobian(lambda x: x[1:] * x[:-1], format="coo")(np.array([1.0, 2.0, 3.0]))
+    (array([2., 1., 3., 2.]), array([0, 0, 1, 1], dtype=int32), array([0, 1, 1, 2], dtype=int32))
+    """
+    return _sparse("sparse_jacobian", function, None, format, argnums, argnames, has_aux, retarget, pure)
+
+
+def sparse_hessian(function, argnums=None, *, argnames=None, has_aux=False, format="csr_array", retarget=True, pure=False):
+    """A function that returns the second derivatives of a scalar-valued function as a sparse matrix, both triangles. See `sparse_jacobian`.
+
+    A few variables that meet all others take a sweep each and cost the others nothing: their rows are found as their columns.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparse_hessian(lambda x: np.sum(x[1:] * x[:-1]**2), format="csr")(np.array([1.0, 2.0, 3.0]))
+    (array([4., 2., 2., 6., 4., 4.]), array([0, 1, 0, 1, 2, 1], dtype=int32), array([0, 2, 5, 6], dtype=int32))
+    """
+    options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "retarget": retarget, "pure": pure}
+    _check_format("sparse_hessian", format)
+    _request("sparse_hessian", function, argnums, argnames)
+    hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
+    return _sparse("sparse_hessian", _shared_grad(function, *hashable), SYMMETRIC, format, *options.values())
+
+
+def sparsity(function, argnums=None, *, argnames=None, format="csr_array", retarget=True, pure=False):
+    """A function that returns the pattern of the Jacobian of one array by one array: a sparse matrix of True. See `sparse_jacobian`.
+
+    No element that can differ from zero is missing, for arguments that take the same branches. The Hessian of f has sparsity(grad(f)).
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparsity(lambda x: x[1:] * x[:-1])(np.ones(3)).toarray().astype(int)
+    array([[1, 1, 0],
+           [0, 1, 1]])
+    """
+    return _sparse("sparsity", function, None, format, argnums, argnames, False, retarget, pure)
+
+
+def _sparse(kind, function, symmetric, format, argnums, argnames, has_aux, retarget, pure):
+    _check_format(kind, format)
+    request = _request(kind, function, argnums, argnames, has_aux, retarget, pure)
+    return _transformed(kind, function, request._replace(options=(symmetric, format)))
+
+
+def _check_format(kind, format):
+    if format not in FORMATS:
+        raise ArgumentError(f"{kind}: format: expected one of {', '.join(map(repr, FORMATS))}, found {format!r}")
 
 
 def hvp(function, argnums=0, *, holomorphic=False, retarget=True, pure=False):

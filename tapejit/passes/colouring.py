@@ -47,6 +47,11 @@ def _greedy(pattern, columns, most):
     fullest = int(np.diff(pattern.starts).max(initial=0))
     if fullest > most:
         return None
+    for regular in _regular(columns, fullest):  # of bands, and of blocks either way they lie: no better one exists
+        met = np.zeros((pattern.starts.size - 1) * fullest, bool)
+        met[pattern.rows * fullest + regular[pattern.columns]] = True
+        if np.count_nonzero(met) == pattern.columns.size:
+            return regular
     by_column = pattern.transposed(columns)
     degrees = np.diff(by_column.starts)
     best = _in_order(by_column, range(columns), pattern.starts.size - 1, most)
@@ -55,6 +60,14 @@ def _greedy(pattern, columns, most):
         other = _in_order(by_column, np.argsort(-degrees, kind="stable").tolist(), pattern.starts.size - 1, found - 1)
         best = best if other is None else other
     return best
+
+
+def _regular(columns, count):
+    """Colourings with `count` colours that come in turn, or one after the other."""
+    if 0 < count < columns:
+        yield np.arange(columns) % count
+        if columns % count == 0:
+            yield np.arange(columns) // (columns // count)
 
 
 def _in_order(by_column, order, rows, most):
