@@ -261,9 +261,9 @@ MODES = {"jacfwd": ("forward",), "jacrev": ("reverse",), "sparse_hessian": ("for
 
 def colouring_of(answer, pattern, most):
     """A Colouring of the Jacobian's Pattern with at most `most` colours, or None."""
-    request, tape = answer.request, answer.recording.tape
+    request = answer.request
     # The derivative of a gradient is symmetric, unless a rule of the user's says something else.
-    symmetric = request.options is not None and request.options[0] == SYMMETRIC and OPS["override"].code not in tape.op
+    symmetric = request.options is not None and request.options[0] == SYMMETRIC and not answer.recording.overridden
     return colour(pattern, answer.rows, answer.columns, symmetric, MODES.get(request.kind, ("forward", "reverse")), most)
 
 

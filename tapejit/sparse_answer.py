@@ -89,10 +89,17 @@ class SparseAnswer(CompressedJacobian):
         return _arrays_of(result)
 
 
-class SparsityAnswer(JacobianAnswer):
-    """The pattern of a Jacobian, without its values: a matrix of True. The program checks the guards alone."""
+class _Known(JacobianAnswer):
+    """What is known of a Jacobian of any dtypes: those that the request takes are checked by `sparse_answer`."""
 
     late = ()
+
+    def _check_complex(self):
+        pass
+
+
+class SparsityAnswer(_Known):
+    """The pattern of a Jacobian, without its values: a matrix of True. The program checks the guards alone."""
 
     def __init__(self, request, recording, pattern):
         super().__init__(request, recording)
@@ -119,7 +126,7 @@ class SparsityAnswer(JacobianAnswer):
 def sparse_answer(request, recording):
     """The Answer to a request for a sparse Jacobian or Hessian, or for its pattern."""
     kind = request.kind
-    answer = JacobianAnswer(request, recording)
+    answer = _Known(request, recording)
     for what, types, error in (("the differentiated argument", answer.source_types(), "argument"), ("the result", answer.target_types, "result")):
         if len(types) != 1:
             raise OutputError(f"{kind}: {what} holds {len(types)} arrays, expected one array: join them, or use jacobian, whose blocks are dense")

@@ -194,6 +194,9 @@ def _jacobian(kind):
 jacrev = _jacobian("jacrev")
 jacrev.__doc__ = """A function that returns the Jacobian by reverse sweeps, one per output element, driven in C.
 
+A Jacobian of one array by one array that is found to be sparse takes fewer: as many as its rows need colours such that no two of one colour
+meet in a column. `sparse_jacobian` returns its elements alone.
+
 For an output of shape s and an argument of shape t the block has shape s + t; containers nest as in JAX (outputs outside, arguments inside).
 
 >>> import numpy as np, tapejit as tj
@@ -202,7 +205,7 @@ array([[2., 0.],
        [0., 4.]])
 """
 jacfwd = _jacobian("jacfwd")
-jacfwd.__doc__ = """A function that returns the Jacobian by forward sweeps, one per input element, driven in C. Shapes as in `jacrev`.
+jacfwd.__doc__ = """A function that returns the Jacobian by forward sweeps, one per input element, or one per colour, driven in C. As `jacrev`.
 
 >>> import numpy as np, tapejit as tj
 >>> tj.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -237,6 +240,8 @@ def _kept_by_identity(make):
 
 def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, retarget=True, pure=False):
     """A function that returns the second derivatives of a scalar-valued function: `jacfwd` of `grad`, one sweep per input element.
+
+    Where a Hessian by one array is found to be sparse, it takes as many sweeps as it has colours; `sparse_hessian` returns its elements alone.
 
     >>> import numpy as np, tapejit as tj
     >>> tj.hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 2.0]))

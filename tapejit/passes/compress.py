@@ -27,7 +27,7 @@ def compressed(builder, colouring, source, target):
     """An Expr of all sweeps' results in a row: (colours * elements of each,)."""
     seeded, given = (target, source) if colouring.reverse else (source, target)
     seeded, given = builder.type_of(seeded), builder.type_of(given)
-    found = []
+    found, zero = [], builder.expr(builder.number(0, given.dtype))
     for number in range(colouring.count):
         seed = (colouring.colours == number).reshape(seeded.shape)
         if seed.all():  # known to be ones, it leaves more to simplify
@@ -36,8 +36,10 @@ def compressed(builder, colouring, source, target):
         else:
             seed = builder.constant(seed.astype(DTYPE_OF_NAME[seeded.dtype]))
         id = _sweep(builder, colouring, source, target, seed)
-        line = zeros(builder.expr(builder.number(0, given.dtype)), given.shape) if id is None else builder.expr(id)
+        line = zeros(zero, given.shape) if id is None else builder.expr(id)
         found.append(OPS["reshape"](line, shape=(prod(given.shape),)))
+    if not found:
+        return zeros(zero, (0,))
     return OPS["concatenate"](*found, axis=0) if len(found) > 1 else found[0]
 
 
@@ -63,6 +65,8 @@ def scattered(data, pattern, rows, columns):
     """The dense matrix with these stored elements, flat."""
     if pattern.columns.size == rows * columns:
         return data
+    if not pattern.columns.size:
+        return zeros(data, (rows * columns,))
     flat = pattern.rows * columns + pattern.columns
     return OPS["take_set"](zeros(data, (rows * columns,)), _constant(data, flat), data, axis=0)
 
