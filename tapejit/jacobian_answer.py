@@ -23,6 +23,7 @@ from .trace import Tracer
 COMPRESSED = ("f32", "f64")  # dtypes of Jacobians that are looked at for their sparsity
 FEW = 8  # sweeps that one program may hold whatever the pattern
 COPIED = 2000  # records that depend on the argument, times sweeps, that one program may hold
+SMALL = 1_000_000  # elements of a Jacobian in a few sweeps, whatever the pattern
 LEAST_LIMIT = 4096  # elements that a pattern may always have
 SEEDS = 4_000_000  # elements of seeds that one program may hold
 SYMMETRIC = "symmetric"  # the first option of a request whose Jacobian is a Hessian
@@ -232,8 +233,9 @@ def jacobian_answer(request, recording):
     types = answer.target_types + answer.source_types()
     if len(types) != 2 or not answer.count or not answer.rows or any(type.dtype not in COMPRESSED for type in types):
         return answer
-    pattern = pattern_of(answer, max(LEAST_LIMIT, answer.rows * answer.columns // 4), WORK)
-    few = answer.count <= FEW
+    size = answer.rows * answer.columns
+    few = answer.count <= FEW and size <= SMALL
+    pattern = pattern_of(answer, max(LEAST_LIMIT, size // 4), WORK) if answer.count > 1 else None
     if pattern is None:
         if not few:
             return answer

@@ -47,6 +47,8 @@ def _greedy(pattern, columns, most):
     fullest = int(np.diff(pattern.starts).max(initial=0))
     if fullest > most:
         return None
+    if fullest == columns:
+        return np.arange(columns)
     for regular in _regular(columns, fullest):  # of bands, and of blocks either way they lie: no better one exists
         met = np.zeros((pattern.starts.size - 1) * fullest, bool)
         met[pattern.rows * fullest + regular[pattern.columns]] = True
