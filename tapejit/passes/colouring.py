@@ -21,25 +21,37 @@ places    of each stored element, in CSR order: colour * (length of what a sweep
 
 
 def colour(pattern, rows, columns, symmetric, modes, most):
-    """The Colouring of a matrix with the fewest colours among the modes, 'forward' first; None where each needs more than `most`.
+    """The Colouring of a matrix with the fewest colours among the modes ('forward' where they are equal); None where each needs more than `most`.
 
     symmetric: the matrix is; then an element may be found as its mirror image.
     """
-    at = pattern.rows
+    fullest = {"forward": np.diff(pattern.starts).max(initial=0), "reverse": np.bincount(pattern.columns).max(initial=0)}
     best = None
-    if "forward" in modes:
-        colours, border = _bordered(pattern, columns, most) if symmetric else (_greedy(pattern, columns, most), None)
-        if colours is not None:
-            places = colours[pattern.columns] * rows + at
-            if border is not None:
-                mirrored = border[at] & ~border[pattern.columns]
-                places[mirrored] = colours[at[mirrored]] * columns + pattern.columns[mirrored]
-            best = Colouring(False, colours, int(colours.max(initial=-1)) + 1, places)
-    if "reverse" in modes and (best is None or best.count > 1):
-        colours = _greedy(pattern.transposed(columns), rows, most if best is None else best.count - 1)
-        if colours is not None:
-            best = Colouring(True, colours, int(colours.max(initial=-1)) + 1, colours[at] * columns + pattern.columns)
+    for mode in sorted(modes, key=fullest.get):  # the one that promises fewer colours first: the other is soon given up
+        if best is not None:
+            most = best.count - (mode == "reverse")
+        found = _forward(pattern, rows, columns, symmetric, most) if mode == "forward" else _reverse(pattern, rows, columns, most)
+        best = best if found is None else found
     return best
+
+
+def _forward(pattern, rows, columns, symmetric, most):
+    colours, border = _bordered(pattern, columns, most) if symmetric else (_greedy(pattern, columns, most), None)
+    if colours is None:
+        return None
+    at = pattern.rows
+    places = colours[pattern.columns] * rows + at
+    if border is not None:
+        mirrored = border[at] & ~border[pattern.columns]
+        places[mirrored] = colours[at[mirrored]] * columns + pattern.columns[mirrored]
+    return Colouring(False, colours, int(colours.max(initial=-1)) + 1, places)
+
+
+def _reverse(pattern, rows, columns, most):
+    colours = _greedy(pattern.transposed(columns), rows, most)
+    if colours is None:
+        return None
+    return Colouring(True, colours, int(colours.max(initial=-1)) + 1, colours[pattern.rows] * columns + pattern.columns)
 
 
 def _greedy(pattern, columns, most):
