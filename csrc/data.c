@@ -12,12 +12,18 @@ static void add_values(void *dst, const void *source, size_t count, uint64_t dty
     program->simd->reducers[TJ_KIND_ADD][dtype].fold(dst, dst, source, count);
 }
 
-/* Single values, which are common, without a call each. */
+/* Single values, which are common, without a call each, and without a test where no index counts from the end (n is 0 then). */
 #define TJ_MOVE_AS(T, statement)                                                                                          \
-    for (int64_t j = 0; j < count; j++) {                                                                                 \
-        T *large_value = (T *)large + (indices[j] < 0 ? indices[j] + n : indices[j]), *small_value = (T *)small + j;      \
-        statement;                                                                                                        \
-    }
+    if (n == 0)                                                                                                           \
+        for (int64_t j = 0; j < count; j++) {                                                                             \
+            T *large_value = (T *)large + indices[j], *small_value = (T *)small + j;                                      \
+            statement;                                                                                                    \
+        }                                                                                                                 \
+    else                                                                                                                  \
+        for (int64_t j = 0; j < count; j++) {                                                                             \
+            T *large_value = (T *)large + (indices[j] < 0 ? indices[j] + n : indices[j]), *small_value = (T *)small + j;  \
+            statement;                                                                                                    \
+        }
 
 static void move_single(uint32_t opcode, uint64_t dtype, uint8_t *large, uint8_t *small, const int64_t *indices, int64_t count, int64_t n) {
     if (opcode == TJ_TAKE_ADD) {
@@ -31,22 +37,25 @@ static void move_single(uint32_t opcode, uint64_t dtype, uint8_t *large, uint8_t
     }
     switch (tj_size_of[dtype]) {
     case 1:
-        if (opcode == TJ_TAKE)
+        if (opcode == TJ_TAKE) {
             TJ_MOVE_AS(uint8_t, *small_value = *large_value)
-        else
+        } else {
             TJ_MOVE_AS(uint8_t, *large_value = *small_value)
+        }
         break;
     case 4:
-        if (opcode == TJ_TAKE)
+        if (opcode == TJ_TAKE) {
             TJ_MOVE_AS(uint32_t, *small_value = *large_value)
-        else
+        } else {
             TJ_MOVE_AS(uint32_t, *large_value = *small_value)
+        }
         break;
     default:
-        if (opcode == TJ_TAKE)
+        if (opcode == TJ_TAKE) {
             TJ_MOVE_AS(uint64_t, *small_value = *large_value)
-        else
+        } else {
             TJ_MOVE_AS(uint64_t, *large_value = *small_value)
+        }
     }
 }
 
@@ -61,7 +70,13 @@ int tj_take_run(tj_workspace *w, const uint64_t *ip) {
         memcpy(w->scratch, indices, (size_t)count * 8);
         indices = (const int64_t *)w->scratch;
     }
-    for (int64_t j = 0; j < count; j++)
+    int64_t signs = 0, under = -1; /* signs >= 0: no index is negative; under < 0: all are below n. Without branches, so in vectors. */
+    for (int64_t j = 0; j < count; j++) {
+        signs |= indices[j];
+        under &= (int64_t)((uint64_t)indices[j] - (uint64_t)n);
+    }
+    const int plain = signs >= 0 && under < 0;
+    for (int64_t j = 0; j < count && !plain; j++)
         if (TJ_UNLIKELY(indices[j] >= n || indices[j] < -n)) {
             w->detail[0] = indices[j];
             w->detail[1] = n;
@@ -71,7 +86,7 @@ int tj_take_run(tj_workspace *w, const uint64_t *ip) {
         return TJ_DONE;
     for (int64_t i = 0; i < outer; i++, large += n * inner * size, small += count * inner * size) {
         if (inner == 1) {
-            move_single(opcode, dtype, large, small, indices, count, n);
+            move_single(opcode, dtype, large, small, indices, count, plain ? 0 : n);
             continue;
         }
         for (int64_t j = 0; j < count; j++) {

@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import OutputError, TracingError
 from .passes import Phase
+from .passes.custom_rules import OVERRIDE
 from .tape.interpret import evaluate
 from .tape.tape import CONSTANT, GUARD, INPUT
 from .trace import Trace, Tracer, current_trace
@@ -48,11 +49,12 @@ class Recording:
     flags            {index of a leaf: `flags.num` of its array}, where the function asks for flags
     distinct         indices of the array leaves, where the function asks whether two variables are one object (they were not), else empty
     shared           (a, b): leaves that are one array, not differentiated, and were one traced value
+    overridden       a derivative that the user states takes part, here or in a function that is differentiated inside
     baked            arrays that are read but are no inputs of the tape: its constants, and arrays that only Python looked at
     """
 
     __slots__ = ("tape", "tree", "kinds", "inputs", "differentiated", "outputs", "out_tree", "reads", "reusable", "why", "baked", "written",
-                 "flags", "distinct", "shared")
+                 "flags", "distinct", "shared", "overridden")
 
     @property
     def position_of_leaf(self):
@@ -179,6 +181,9 @@ def record(function, leaves, tree, traced, differentiated, *, retargeted=True, g
     recording.baked = list({id(array): array for array in [*trace.constants_from_arrays, *reads.compared()]}.values())
     recording.flags = {traced[p]: flags for p, flags in trace.flags_read.items() if p < len(traced)}
     recording.distinct, recording.shared = arrays, shared
+    recording.overridden = trace.overridden or OVERRIDE in tape.op
+    if outer is not None and recording.overridden:
+        outer.overridden = True
     recording.reads = reads if guarded else None
     recording.reusable = reads.reusable or not guarded
     recording.why = None if recording.reusable else reads.why

@@ -27,9 +27,11 @@ import functools
 import numpy as np
 
 from .errors import ArgumentError, OutputError
+from .jacobian_answer import SYMMETRIC
 from .keys import Identity
 from .recording import name_of
 from .request import Request
+from .sparse_answer import FORMATS
 from .specialize import drop_oldest, specializer_of
 from .tree import flatten
 
@@ -192,6 +194,9 @@ def _jacobian(kind):
 jacrev = _jacobian("jacrev")
 jacrev.__doc__ = """A function that returns the Jacobian by reverse sweeps, one per output element, driven in C.
 
+A Jacobian of one array by one array that is found to be sparse takes fewer: as many as its rows need colours such that no two of one colour
+meet in a column. `sparse_jacobian` returns its elements alone.
+
 For an output of shape s and an argument of shape t the block has shape s + t; containers nest as in JAX (outputs outside, arguments inside).
 
 >>> import numpy as np, tapejit as tj
@@ -200,7 +205,7 @@ array([[2., 0.],
        [0., 4.]])
 """
 jacfwd = _jacobian("jacfwd")
-jacfwd.__doc__ = """A function that returns the Jacobian by forward sweeps, one per input element, driven in C. Shapes as in `jacrev`.
+jacfwd.__doc__ = """A function that returns the Jacobian by forward sweeps, one per input element, or one per colour, driven in C. As `jacrev`.
 
 >>> import numpy as np, tapejit as tj
 >>> tj.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -236,6 +241,8 @@ def _kept_by_identity(make):
 def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic=False, retarget=True, pure=False):
     """A function that returns the second derivatives of a scalar-valued function: `jacfwd` of `grad`, one sweep per input element.
 
+    Where a Hessian by one array is found to be sparse, it takes as many sweeps as it has colours; `sparse_hessian` returns its elements alone.
+
     >>> import numpy as np, tapejit as tj
     >>> tj.hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
@@ -243,7 +250,67 @@ def hessian(function, argnums=None, *, argnames=None, has_aux=False, holomorphic
     """
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "holomorphic": holomorphic, "retarget": retarget, "pure": pure}
     hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
-    return jacfwd(_shared_grad(function, *hashable), **options)
+    gradient = _shared_grad(function, *hashable)
+    return _transformed("jacfwd", gradient, _request("jacfwd", gradient, **options)._replace(options=(SYMMETRIC,)))
+
+
+def sparse_jacobian(function, argnums=None, *, argnames=None, has_aux=False, format="csr_array", retarget=True, pure=False):
+    """A function that returns the Jacobian of one array by one array (float64 or float32) as a sparse matrix, whose pattern is found by itself.
+
+    The matrix has a row for each element of the result and a column for each element of the argument, both in C order. Its pattern is found on
+    the tape: it holds every element that can differ from zero for arguments that take the same branches, and perhaps a few more, which are
+    stored zeros. Rows or columns that do not meet are found in one sweep; `sparsity` gives the pattern alone.
+
+    format: 'csr_array', SciPy's; 'csr', the arrays (data, indices, indptr); 'coo', (data, rows, columns). All results for one trace share the arrays of
+    indices, which are read-only: copy() the matrix before you change which elements it stores. The data are yours.
+
+    Where f or a derivative on the way is infinite or NaN, so are the elements that depend on it; elements outside the pattern are zero all the same.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparse_jacobian(lambda x: x[1:] * x[:-1], format="coo")(np.array([1.0, 2.0, 3.0]))
+    (array([2., 1., 3., 2.]), array([0, 0, 1, 1], dtype=int32), array([0, 1, 1, 2], dtype=int32))
+    """
+    return _sparse("sparse_jacobian", function, None, format, argnums, argnames, has_aux, retarget, pure)
+
+
+def sparse_hessian(function, argnums=None, *, argnames=None, has_aux=False, format="csr_array", retarget=True, pure=False):
+    """A function that returns the second derivatives of a scalar-valued function as a sparse matrix, both triangles. See `sparse_jacobian`.
+
+    A few variables that meet all others take a sweep each and cost the others nothing: their rows are found as their columns.
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparse_hessian(lambda x: np.sum(x[1:] * x[:-1]**2), format="csr")(np.array([1.0, 2.0, 3.0]))
+    (array([4., 2., 2., 6., 4., 4.]), array([0, 1, 0, 1, 2, 1], dtype=int32), array([0, 2, 5, 6], dtype=int32))
+    """
+    options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux, "retarget": retarget, "pure": pure}
+    _check_format("sparse_hessian", format)
+    _request("sparse_hessian", function, argnums, argnames)
+    hashable = tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in options.items())
+    return _sparse("sparse_hessian", _shared_grad(function, *hashable), SYMMETRIC, format, *options.values())
+
+
+def sparsity(function, argnums=None, *, argnames=None, format="csr_array", retarget=True, pure=False):
+    """A function that returns the pattern of the Jacobian of one array by one array: a sparse matrix of True. See `sparse_jacobian`.
+
+    No element that can differ from zero is missing, for arguments that take the same branches. The Hessian of f has sparsity(grad(f)).
+
+    >>> import numpy as np, tapejit as tj
+    >>> tj.sparsity(lambda x: x[1:] * x[:-1])(np.ones(3)).toarray().astype(int)
+    array([[1, 1, 0],
+           [0, 1, 1]])
+    """
+    return _sparse("sparsity", function, None, format, argnums, argnames, False, retarget, pure)
+
+
+def _sparse(kind, function, symmetric, format, argnums, argnames, has_aux, retarget, pure):
+    _check_format(kind, format)
+    request = _request(kind, function, argnums, argnames, has_aux, retarget, pure)
+    return _transformed(kind, function, request._replace(options=(symmetric, format)))
+
+
+def _check_format(kind, format):
+    if format not in FORMATS:
+        raise ArgumentError(f"{kind}: format: expected one of {', '.join(map(repr, FORMATS))}, found {format!r}")
 
 
 def hvp(function, argnums=0, *, holomorphic=False, retarget=True, pure=False):

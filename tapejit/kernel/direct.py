@@ -41,6 +41,15 @@ class Out:
         self.number = number
 
 
+class Made:
+    """Stands in a result for what `function` makes of output `number` of the program."""
+
+    __slots__ = ("function", "number")
+
+    def __init__(self, function, number):
+        self.function, self.number = function, number
+
+
 EXTRA = object()  # stands in a result for what the call was given as `extra`
 
 
@@ -54,7 +63,7 @@ class Plan:
     outputs      by output position: (how, k or kind, Type); how: 'new' (kind 'array', 'scalar' or 'float'), 'shadow' (that of leaf k), 'final' (brought
                  to leaf k after the sweep), 'extra' (item k of the buffers in extra)
     extra        None, or the Tree of extra with its leaves: (tree, [('array', dtype, shape), ('float',) or None])
-    result       what is returned, with Out(number) for outputs and EXTRA
+    result       what is returned, with Out(number) for outputs, Made(function, number) for what is made of them, and EXTRA
     written      leaves that the function writes
     apart        arrays that the function reads and the program does not: what is written shares no memory with them
     distinct     leaves that are objects of their own
@@ -318,6 +327,8 @@ class _Writer:
         kind = tree.kind
         if kind == "leaf":
             leaf = next(leaves)
+            if type(leaf) is Made:
+                return f"{self.name('f', leaf.function)}(o{leaf.number})"
             return f"o{leaf.number}" if type(leaf) is Out else "extra" if leaf is EXTRA else self.constant(leaf)
         if kind == "none":
             return "None"

@@ -58,6 +58,7 @@ class Trace:
     differentiable         positions of the inputs that are differentiated; None means all
     paths                  the paths of the inputs, by position, where the function may write them; None: their writes are refused later
     reads                  what the function read by name (`reads.py`), or None
+    overridden             a function that was differentiated inside has a derivative that the user states
     record                 (op code, operand ids, type index, param index, line index) -> id: appends to the columns
     """
 
@@ -76,6 +77,7 @@ class Trace:
         self.differentiable = None
         self.paths = None
         self.reads = None
+        self.overridden = False
         self.bool_type = self.builder.type_index(Type("bool", ()))
         self.lines = {}  # (id of a code object, its instruction) -> line index, or -1 for code that is not the user's
         self.callers = {}  # the same key -> a function at the user's line that calls another
