@@ -12,6 +12,7 @@ import numpy as np
 
 from . import peers
 
+BATCH = 1e-3  # seconds
 TOLERANCE = 1e-8  # relative to the largest entry of an array
 
 
@@ -67,19 +68,32 @@ def batch(call, native, count):
     return (time.perf_counter_ns() - start) / count * 1e-9
 
 
-def rounds_of(calls, rounds, seconds):
-    """{peer: [seconds of a call in each round]}. A batch takes about `seconds`; a peer whose calls take far longer has fewer rounds."""
+def calls_in_a_batch(call, native):
+    """How many calls take BATCH seconds, after the first few, in which libraries still compile."""
+    start = time.perf_counter()
+    for _ in range(5):
+        call(*native)
+        if time.perf_counter() - start > 0.5:
+            break
+    count = 1
+    while (taken := count * batch(call, native, count)) < BATCH / 4:
+        count *= 2
+    return max(1, round(count * BATCH / taken))
+
+
+def rounds_of(calls, quick=False):
+    """{peer: [seconds of a call in each round]}, of many short rounds: a busy machine interrupts some of them, not all.
+
+    A batch takes about a millisecond, or one call. A peer whose calls take far longer has fewer rounds, at least two.
+    """
+    rounds, budget = (15, 0.1) if quick else (101, 2.0)
     times, counts, spent = {name: [] for name in calls}, {}, dict.fromkeys(calls, 0.0)
     with no_collector():
-        for name, (call, native) in calls.items():
-            once = batch(call, native, 1)
-            if once < seconds:
-                once = min(once, batch(call, native, 3))
-                once = batch(call, native, max(1, int(0.2 * seconds / once)))
-            counts[name] = max(1, int(seconds / once))
+        for name, call in calls.items():
+            counts[name] = calls_in_a_batch(*call)
         for turn in range(rounds):
             for name, (call, native) in calls.items():
-                if turn < 2 or spent[name] < 10 * rounds * seconds:
+                if turn < 2 or spent[name] < budget:
                     times[name].append(batch(call, native, counts[name]))
                     spent[name] += times[name][-1] * counts[name]
     return times
@@ -106,11 +120,12 @@ def first_calls(workload, label, names, rounds):
 
 def group(name, kind, times, goals=()):
     """A group for the results file; `times` {peer: [numbers]} are seconds, or bytes where kind is memory."""
-    found = {
-        peer: {"median": statistics.median(numbers), "minimum": min(numbers), "rounds": [float(f"{number:.4g}") for number in numbers]}
-        for peer, numbers in times.items()
-        if numbers
-    }
+    found = {}
+    for peer, numbers in times.items():
+        if numbers:
+            low, _, high = statistics.quantiles(numbers, n=4) if len(numbers) > 3 else (min(numbers), 0, max(numbers))
+            median, minimum = statistics.median(numbers), min(numbers)
+            found[peer] = {"median": median, "minimum": minimum, "quartiles": [low, high], "rounds": len(numbers)}
     return {"group": name, "kind": kind, "peers": found, "goals": [judged(goal, found) for goal in goals]}
 
 

@@ -67,10 +67,7 @@ def heading(group):
 
 def spread(stats):
     """The middle half of the rounds, relative to their median."""
-    rounds = stats["rounds"]
-    if len(rounds) < 4:
-        return (max(rounds) - min(rounds)) / stats["median"]
-    low, _, high = statistics.quantiles(rounds, n=4)
+    low, high = stats["quartiles"]
     return (high - low) / stats["median"]
 
 
@@ -108,7 +105,8 @@ def readme_table(results):
     machine, versions = results["machine"], results["versions"]
     named = ", ".join(f"{package} {version}" for package, version in versions.items())
     threads = "one thread" if results["threads"] == 1 else f"{results['threads']} threads"
-    yield f"Medians of one run on {machine['processor']} ({machine['cpus']} CPUs), {threads}, 64 bits; other columns: how many times tapejit's time."
+    where = f"{machine['processor']} ({machine['cpus']} CPUs)"
+    yield f"Medians of one run on {where}, {threads}, 64 bits; other columns: how many times tapejit's time."
     yield ""
     yield "| work | tapejit | " + " | ".join(titled(peer) for peer in columns) + " |"
     yield "| --- |" + " ---: |" * (len(columns) + 1)

@@ -27,7 +27,7 @@ def lines(names):
         found[title] = {}
         for size in sizes:
             workload = replace(WORKLOADS[name], sizes={"": size})
-            times = measure.rounds_of(measure.prepare(workload, "", names), 7, 0.005)
+            times = measure.rounds_of(measure.prepare(workload, "", names), quick=True)
             for peer, stats in measure.group(title, "speed", times)["peers"].items():
                 found[title].setdefault(peer, []).append((size[axis], stats["median"]))
             print(f"{title} {size[axis]:,}", flush=True)

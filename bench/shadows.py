@@ -39,7 +39,7 @@ class Ways:
 
     def run(self, _names, quick):
         calls = self.make()
-        times = measure.rounds_of(calls, *((5, 0.002) if quick else (21, 0.02)))
+        times = measure.rounds_of(calls, quick)
         found = measure.group(self.name, "speed", times)
         if self.shadows:
             with_them, without = (found["peers"][way]["minimum"] for way in calls)

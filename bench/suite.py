@@ -39,7 +39,7 @@ class Group:
         return group
 
     def _speed(self, peers, quick):
-        times = measure.rounds_of(self.calls(peers), *((5, 0.002) if quick else (21, 0.02)))
+        times = measure.rounds_of(self.calls(peers), quick)
         last = self.label == list(self.workload.sizes)[-1]
         return [{**self._group("speed", times, self.workload.goals.get(self.label, ())), "last": last}]
 

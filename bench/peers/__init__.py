@@ -30,17 +30,20 @@ TITLES = {
     "pytensor": "PyTensor",
 }
 
-LIBRARIES = {"autograd": "autograd", "jax": "jax", "torch": "torch", "casadi": "casadi", "drjit": "drjit", "ddx": "ddx", "pytensor": "pytensor"}
+OWN = {"c": "c_by_hand", "numpy": "numpy_by_hand", "value": "value_alone"}  # modules that are not named after a library
 
 
 def installed(names=TITLES):
-    """Those of these peers whose library can be imported."""
-    return [name for name in names if name not in LIBRARIES or importlib.util.find_spec(LIBRARIES[name])]
+    """Those of these peers whose library can be imported; an unknown one is a ValueError."""
+    for name in names:
+        if name not in TITLES:
+            raise ValueError(f"no peer is called {name!r}; there are {', '.join(TITLES)}")
+    return [name for name in names if name in OWN or importlib.util.find_spec(name)]
 
 
 def load(name):
     """The module of a peer."""
-    return importlib.import_module("." + {"c": "c_by_hand", "numpy": "numpy_by_hand", "value": "value_alone"}.get(name, name), __name__)
+    return importlib.import_module("." + OWN.get(name, name), __name__)
 
 
 @functools.cache

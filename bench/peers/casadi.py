@@ -87,7 +87,8 @@ def blocks(function, args):
     """The Jacobian of one observation, mapped over all."""
     camera, point, weight, feature = (casadi.SX.sym(name, size) for name, size in zip("cpwf", (11, 3, 1, 2)))
     errors = function(casadi.vertsplit(camera), point, weight, feature)
-    one = casadi.Function("one", [camera, point, weight, feature], [casadi.densify(casadi.jacobian(errors, casadi.vertcat(camera, point, weight)))])
+    block = casadi.densify(casadi.jacobian(errors, casadi.vertcat(camera, point, weight)))
+    one = casadi.Function("one", [camera, point, weight, feature], [block])
 
     def restored(filled):
         rows = np.moveaxis(filled.reshape(-1, 15, 2), 0, 2)

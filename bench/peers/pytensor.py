@@ -19,13 +19,23 @@ OTHER = {
     "len": lambda x: x.shape[0],
 }
 
-WORKLOADS = ("rosenbrock", "waves", "logistic", "softmax regression", "perceptron", "gaussian process", "black-scholes", "hessian of rosenbrock")
+WORKLOADS = (
+    "rosenbrock",
+    "waves",
+    "logistic",
+    "softmax regression",
+    "perceptron",
+    "gaussian process",
+    "black-scholes",
+    "hessian of rosenbrock",
+)
 
 
 def prepare(workload, args):
     if workload.name not in WORKLOADS:
         return None
-    return compiled(workload.name, workload.function, workload.wrt, workload.transform, tuple((arg.dtype.name, arg.ndim) for arg in args)), args
+    kinds = tuple((arg.dtype.name, arg.ndim) for arg in args)
+    return compiled(workload.name, workload.function, workload.wrt, workload.transform, kinds), args
 
 
 @functools.cache
