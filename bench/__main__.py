@@ -1,4 +1,5 @@
-"""`python -m bench`: run the benchmarks and print a table; `python -m bench compare A.json B.json`; `... readme A.json`; `... scaling`."""
+"""`python -m bench`: run the benchmarks and print a table; `python -m bench compare A.json B.json`; `... readme A.json`; `... scaling`;
+`... accuracy`."""
 
 import argparse
 import json
@@ -38,6 +39,11 @@ def main(argv):
 
         RESULTS.mkdir(exist_ok=True)
         scaling(RESULTS)
+    elif argv[:1] == ["accuracy"]:
+        from .accuracy import main as accuracy
+
+        RESULTS.mkdir(exist_ok=True)
+        accuracy(RESULTS)
     else:
         return run(arguments(argv))
 

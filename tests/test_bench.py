@@ -119,3 +119,13 @@ def test_the_readme_table_stands_between_its_markers(tmp_path):
 @pytest.mark.parametrize("seconds, text", [(2, "2 s"), (0.0123456, "12.3 ms"), (1.5e-6, "1.5 us"), (3e-8, "30 ns")])
 def test_times_are_readable(seconds, text):
     assert report.readable(seconds) == text
+
+
+def test_the_accuracy_table_has_every_instruction_within_its_bound(monkeypatch):
+    from bench import accuracy
+
+    monkeypatch.setattr(accuracy, "COUNT", 2000)
+    found = accuracy.measure()
+    special = {"erfc", "ndtr", "gamma_function", "gammaln"}  # held against SciPy's, which is no nearer to the exact value
+    assert len(found) > 100 and {name for name, _, by_level in found if max(by_level.values()) > 4} <= special
+    assert len(list(accuracy.table(found))) == len(found) + 8
