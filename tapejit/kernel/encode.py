@@ -12,7 +12,7 @@ from ..ops import ROWS
 from ..tape.interpret import evaluate
 from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
-from .format import LOAD, STORE, Assembler, opcode
+from .format import BITS_OF_SOURCE, FIRST_SOURCE, LOAD, STORE, TARGET, Assembler, opcode
 from .groups import Loop, Run, Tiles
 from .program import HostCall, Program, View
 from .rows import NATIVE
@@ -76,9 +76,17 @@ class Encoder:
         self.assembler = Assembler(buffers)
         self.assembler.constants(layout.constants)
         self.hosts, self.guards = [], []
+        self.form, self.itemsizes = self.facts.form.tolist(), [ITEMSIZE[dtype] for dtype in self.facts.dtype]
         self._scalar_words()
 
     def program(self):
+        self.words_of_groups()
+        assembler, layout = self.assembler, self.layout
+        return Program(assembler.program(layout.arena_bytes), layout.constants, layout.arena_bytes, assembler.buffers, assembler.segments,
+                       self.hosts, self.guards, self.inputs, self.outputs)
+
+    def words_of_groups(self):
+        """Append the words of all segments."""
         bounds = self.schedule.bounds
         for segment, finals in enumerate(self.schedule.finals):
             for g in range(bounds[segment], bounds[segment + 1]):
@@ -95,9 +103,6 @@ class Encoder:
                 buffer = len(self.inputs) + 1 + position
                 self.assembler.store(self.outputs[position].dtype, int(self.layout.address[v]), buffer, 0)
             self.assembler.end()
-        assembler, layout = self.assembler, self.layout
-        return Program(assembler.program(layout.arena_bytes), layout.constants, layout.arena_bytes, assembler.buffers, assembler.segments,
-                       self.hosts, self.guards, self.inputs, self.outputs)
 
     # -- scalars
 
@@ -108,7 +113,8 @@ class Encoder:
         self.words = words = np.zeros((n + len(moves), 3), dtype=np.uint64)
         self.n_words = n_words = np.full(n + len(moves), 2, dtype=np.int64)
         slot = (self.layout.address >> 3).astype(np.uint64)
-        opcodes = np.array([opcode(*name) if name else 0 for name in facts.instruction_of_form], dtype=np.uint64)
+        self.opcode_of_form = [opcode(*name) if name else 0 for name in facts.instruction_of_form]
+        opcodes = np.array(self.opcode_of_form, dtype=np.uint64)
         operands = slot[facts.operand_column] if len(facts.operand_column) else np.zeros(1, dtype=np.uint64)
         first, arity = facts.first_column[:-1], np.diff(facts.first_column)
         last = len(operands) - 1
@@ -154,36 +160,44 @@ class Encoder:
 
     def _assemble_loop(self, assembler, loop, shape, inputs, outputs):
         """Assemble a loop; inputs [(buffer, offset, dtype, strides)], outputs [(kind, buffer, offset, dtype, strides)]."""
-        facts, last_use = self.facts, {}
+        form, opcodes, type_, itemsizes = self.form, self.opcode_of_form, self.facts.type, self.itemsizes
+        last_use = {}
         for k, sources in loop.steps:
-            last_use.update(dict.fromkeys(sources, k))
+            for source in sources:
+                last_use[source] = k
         for _, source, _, _ in loop.writes:
             last_use[source] = None
         register = {-1 - j: j for j in range(len(inputs))}  # of each source
         size = [ITEMSIZE[dtype] for _, _, dtype, _ in inputs]  # of what each register holds
         free, micros = [], []
         for k, sources in loop.steps:
-            registers = [register[source] for source in sources]
-            dying = {register[source] for source in sources if last_use[source] == k}
-            itemsize = ITEMSIZE[facts.dtype[facts.type[k]]]
-            # A result may take the register of an operand that dies, but not when it would overtake it: elements of the same size only.
-            target = next((r for r in dying if size[r] == itemsize), None)
-            if target is not None:
-                dying.discard(target)
-            elif free:
-                target = free.pop()
-            else:
-                target = len(size)
-                size.append(itemsize)
+            itemsize, target, dying = itemsizes[type_[k]], -1, []
+            word, shift = opcodes[form[k]], FIRST_SOURCE
+            for source in sources:
+                r = register[source]
+                word |= r << shift
+                shift += BITS_OF_SOURCE
+                if last_use[source] == k and r != target and r not in dying:
+                    # A result may take the register of an operand that dies, but not when it would overtake it: elements of the same size only.
+                    if target < 0 and size[r] == itemsize:
+                        target = r
+                    else:
+                        dying.append(r)
+            if target < 0:
+                if free:
+                    target = free.pop()
+                else:
+                    target = len(size)
+                    size.append(itemsize)
             size[target] = itemsize
-            free.extend(dying)
+            free += dying
             register[k] = target
             if k not in last_use:
                 free.append(target)
-            micros.append((*facts.instruction_of_form[facts.form[k]], target, *registers))
+            micros.append(word | target << TARGET)
         loop.registers = len(size)
         outputs = [(kind, register[source], *rest) for (kind, *rest), (_, source, _, _) in zip(outputs, loop.writes)]
-        assembler.loop(shape, inputs, micros, outputs)
+        assembler.packed_loop(shape, inputs, micros, outputs)
 
     # -- steps
 

@@ -68,9 +68,9 @@ class Schedule:
             self._walk(facts.phases[2 * segment + 1])
             self._leave(segment)
             self.bounds.append(len(self.groups))
-        for g, group in enumerate(self.groups):
+        for group in self.groups:
             if isinstance(group, Loop):
-                group.resolve(g, self)
+                group.resolve(self)
 
     # -- the walk
 
@@ -290,7 +290,7 @@ class Schedule:
         g = self.latest.get(shape, -1)
         if g > after:
             loop = self.groups[g]
-            if loop.live < LIVE_LIMIT and len(loop.records) + len(loop.closings) < RECORDS_LIMIT:
+            if loop.live < LIVE_LIMIT and len(loop.steps) + len(loop.closings) < RECORDS_LIMIT:
                 pos, register = self.pos, self.register
                 for o in operands:
                     if pos[o] >= g and register[o] != g:
@@ -303,22 +303,35 @@ class Schedule:
 
     def elementwise(self, k):
         """Put an elementwise record into a loop."""
-        facts, register, last = self.facts, self.register, self.facts.last
-        operands, shape = facts.operands_of(k), facts.squeezed[facts.type[k]]
-        g = self.loop_for(shape, operands)
+        facts, register, alias = self.facts, self.register, self.alias
+        operands, t = facts.operands_of(k), facts.type[k]
+        g = self.loop_for(facts.squeezed[t], operands)
         loop = self.groups[g]
-        for o in set(operands):
-            if register[o] != g:
-                storage, offset, strides = self.where(o)
-                self.read(storage, g, (offset, self.over(o, strides, k)))
-                if o not in loop.inputs:  # inputs are gathered when a block starts, and so live from then on
-                    loop.inputs.add(o)
-                    loop.live += 1
-            elif last[self.alias.get(o, o)] == facts.rank[k]:
-                loop.live -= 1
+        sources, inputs = [], loop.inputs
+        for o in operands:
+            if register[o] == g:
+                source = alias.get(o, o)
+                if facts.last[source] == facts.rank[k] and source not in sources:
+                    loop.live -= 1
+            else:
+                source = inputs.get((o, t))
+                if source is None:
+                    source = inputs[o, t] = self.input(loop, g, o, k)
+            sources.append(source)
         loop.live += 1
-        loop.records.append(k)
+        loop.steps.append((k, sources))
         self.pos[k] = register[k] = g
+
+    def input(self, loop, g, o, k):
+        """The source of operand o of record k in a loop, group g, that does not compute o."""
+        facts = self.facts
+        storage, offset, strides = self.where(o)
+        strides = self.over(o, strides, k)
+        self.read(storage, g, (offset, strides))
+        before = len(loop.reads)
+        source = loop.read((storage, offset, strides), facts.dtype[facts.type[o]])
+        loop.live += len(loop.reads) - before  # gathered when a block starts, and so live from then on
+        return source
 
     def over(self, o, strides, k):
         """The squeezed strides of o in the iteration of the elementwise record k."""
@@ -334,8 +347,9 @@ class Schedule:
         loop = self.groups[g]
         source = self.alias.get(v, v)
         if self.register[v] != g:
-            source = self.where(v)
-            self.read(source[0], g)
+            place_of_v = self.where(v)
+            self.read(place_of_v[0], g)
+            source = loop.read(place_of_v, facts.dtype[t])
         loop.closings.append((kind, source, facts.dtype[t], place))
         loop.live += 1
         storage = place[0]
