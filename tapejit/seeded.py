@@ -8,6 +8,7 @@ rows of a Jacobian.
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from .answers import Answer, GradAnswer, JitAnswer, as_kind, filled_like, fresh,
 from .errors import ArgumentError, OutputError
 from .forward_answer import ForwardAnswer
 from .held import SplitAnswer
+from .kernel.direct import Plan
+from .kernel.direct_key import Block, Out
+from .kernel.direct_linear import forward_call, linear_call, table_of
 from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS, REAL_OF
 from .passes import derive, forward, reverse
@@ -24,6 +28,7 @@ from .seeds import cotangent_leaves, tangent_leaves
 from .shadows import as_arrays
 from .tape.types import DTYPE_OF_NAME
 from .trace import Tracer, current_trace
+from .tree import Tree, flatten
 
 
 class JvpAnswer(Answer):
@@ -44,6 +49,12 @@ class JvpAnswer(Answer):
             return self.inline(self.recording, inputs, leaves, extra)
         return super().run(program, inputs + seeds, leaves)
 
+    def plan(self, specs, program):
+        plan = self.plain_plan(specs, program)
+        plan.inputs = self.recording.inputs + [("seed", k) for k in self.recording.differentiated]
+        plan.extra = self.recording.tree.children[0], tangent_specs(self)
+        return plan
+
     def inline(self, recording, inputs, leaves, extra=None):
         return super().inline(recording, inputs + tangent_leaves(recording, extra, "jvp"), leaves)
 
@@ -52,8 +63,20 @@ class JvpAnswer(Answer):
         return self.result(values[:count]), tangents_of(self, values[count:])
 
 
+def tangent_specs(answer):
+    """How the tangent of each leaf of the arguments is given in a direct call: None for a leaf without a derivative."""
+    recording, specs = answer.recording, [None] * answer.recording.tree.leaves
+    for k, type in zip(recording.differentiated, answer.source_types()):
+        specs[k] = answer.seed_spec(recording.kinds[k], type)
+    return specs
+
+
 class LateSeeds(Answer):
     """Shared by vjp and linearize: primal outputs first, then the seeded results, one seed input per differentiable value."""
+
+    def __init__(self, request, recording):
+        super().__init__(request, recording)
+        self._linear_call, self._called = None, False
 
     @property
     def late(self):
@@ -73,16 +96,43 @@ class LateSeeds(Answer):
         rest = new_arrays(program.outputs[count:])
         program.run(inputs + seeds, primal + rest, workspace=workspace, segment=0)
         values = [as_kind(value, leaf.kind) for value, leaf in zip(primal, self.traced_outputs)]
-        return self.result(values), Linear(self, inputs, program, workspace, primal, rest)
+        return self.result(values), Linear(self, program, inputs, primal, rest, workspace)
+
+    def plan(self, specs, program):
+        """The Plan of a direct call: the result of the first segment; the linear function comes beside it."""
+        late = self.seed_types()
+        if not late:
+            return None
+        count = len(self.traced_outputs)
+        outputs = [("new" if k < count else "late", kind, type) for k, (kind, type) in enumerate(zip(self.kinds, program.outputs))]
+        inputs = [*self.recording.inputs, *[("late", type) for type in late]]
+        return Plan(self.recording.tree, specs, inputs, outputs, self.result([Out(k) for k in range(count)]))
+
+    def generated(self, plan, program, source_of, unchanged, busy, entry):
+        return forward_call(plan, program, source_of, unchanged, busy, entry, partial(Linear, self, program))
+
+    def linear_call(self, program):
+        """The generated function (linear, given) for what is usually given to a linear function, or None. Made at the second call, as it takes a while."""
+        if self._linear_call is None and self._called:
+            plan = self.plan([None] * self.recording.tree.leaves, program)
+            count = len(self.traced_outputs)
+            result = self.finish_seeded([Out(count + k) for k in range(len(program.outputs) - count)])
+            self._linear_call = plan and linear_call(plan, program, *self.given(), result) or False
+        self._called = True
+        return self._linear_call or None
 
     def inline(self, recording, inputs, leaves, extra=None):
         values = inline(derive(recording.tape), inputs, [leaf.kind for leaf in self.traced_outputs])
-        return self.result(values), Linear(self, inputs)
+        return self.result(values), Linear(self, None, inputs)
 
     def finish_seeded(self, values):
         raise NotImplementedError
 
     def check_seeds(self, given):
+        raise NotImplementedError
+
+    def given(self):
+        """(Tree of what a linear function is given, a tuple; how each leaf of it is given in a direct call)."""
         raise NotImplementedError
 
 
@@ -92,14 +142,26 @@ class Linear:
     It owns the workspace with the residuals, so that it can be called any number of times, from any thread.
     """
 
-    __slots__ = ("answer", "inputs", "program", "workspace", "primal", "fixed", "lock")
+    __slots__ = ("answer", "inputs", "program", "workspace", "primal", "fixed", "pointers", "lock")
 
-    def __init__(self, answer, inputs, program=None, workspace=None, primal=None, fixed=()):
-        self.answer, self.inputs, self.program, self.workspace, self.primal = answer, inputs, program, workspace, primal
+    def __init__(self, answer, program, inputs, primal=None, fixed=(), workspace=None, pointers=None):
+        self.answer, self.program, self.inputs, self.primal, self.workspace = answer, program, inputs, primal, workspace
         self.fixed = fixed  # the results as the first segment left them: what depends on no seed is there
+        self.pointers = pointers  # table of the program's buffers, of which those of inputs and primal outputs stay; made when it is needed
         self.lock = threading.Lock()
 
     def __call__(self, *given, out=None, accumulate=False):
+        if out is None and not accumulate and self.program is not None:
+            direct = self.answer.linear_call(self.program)
+            if direct is not None:
+                if self.pointers is None:
+                    unbound = [None] * (len(self.program.inputs) - len(self.inputs))
+                    self.pointers = table_of([*self.inputs, *unbound, *self.primal, *[None] * len(self.fixed)])
+                return direct(self, given)
+        return self.general(given, out, accumulate)
+
+    def general(self, given, out=None, accumulate=False):
+        """The answer to a call that no generated function took."""
         answer = self.answer
         seeds = answer.check_seeds(given)
         if accumulate and out is None:
@@ -171,6 +233,13 @@ class VjpAnswer(LateSeeds):
             raise ArgumentError(f"pullback: expected one cotangent with the containers of the function's output, found {len(given)} arguments")
         return cotangent_leaves(self.recording, given[0], "pullback: the cotangent")
 
+    def given(self):
+        tape, specs = self.recording.tape, []
+        for leaf in self.recording.outputs:
+            type = None if leaf.kind == "static" else tape.type_of(leaf.id)
+            specs.append(self.seed_spec(leaf.kind, type) if type is not None and type.dtype in FLOATS else None)
+        return Tree(tuple, None, (self.recording.out_tree,)), specs
+
     def finish_seeded(self, values):
         return self.by_argument(values)
 
@@ -193,6 +262,9 @@ class LinearizeAnswer(LateSeeds):
 
     def check_seeds(self, given):
         return tangent_leaves(self.recording, given, "f_jvp")
+
+    def given(self):
+        return self.recording.tree.children[0], tangent_specs(self)
 
     def finish_seeded(self, values):
         return tangents_of(self, values)
@@ -298,32 +370,56 @@ class JacobianAnswer(Answer):
         stacked = [np.stack([row[k] for row in rows])[:self.count] for k in range(aux, len(self.kinds))]
         return self.finish(rows[0][:aux] + stacked)
 
+    def plan(self, specs, program):
+        aux = len(self.kinds) - len(self.result_types)
+        if not self.count or not all(program.late_outputs[aux:]):
+            return None
+        types = [type if k < aux else type._replace(shape=(self.count, *type.shape)) for k, type in enumerate(program.outputs)]
+        outputs = [("new", kind, type) for kind, type in zip(self.kinds, types)]
+        result = self.assembled([Out(k) for k in range(aux)], lambda result, *rows: Block(aux + result, *rows), lambda block, *kinds: block)
+        plan = Plan(self.recording.tree, specs, [*self.recording.inputs, ("one-hot", self.count)], outputs, result)
+        return None if any(type(leaf) is Block and leaf.shape == () for leaf in flatten(result)[0]) else plan
+
     def finish(self, values):
-        """Cut the rows into one block per (output leaf, input leaf) and put the blocks into the containers."""
+        """The Jacobian from the values of the program's outputs, of which those that depend on the seeds have a row for each."""
         aux = len(values) - len(self.result_types)
+        return self.assembled(values[:aux], lambda result, *rows: _block(values[aux + result], *rows), _scalar_block)
+
+    def assembled(self, aux, block, scalar):
+        """Cut the rows into one block per (output leaf, input leaf) and put the blocks into the containers.
+
+        block    function (number of the result, first row, row behind the last, whether the rows' axis goes to the end, shape) -> block
+        scalar   function (block, kind of the output, kind of the input) -> what is returned for it
+        """
         blocks = [[None] * len(self.source_types()) for _ in self.target_types]
         start = 0
         for i, seeded in enumerate(self.seeded_types):
-            size = int(np.prod(seeded.shape))
+            stop = start + int(np.prod(seeded.shape))
             for j, result in enumerate(self.result_types):
-                piece = values[aux + j][start:start + size]
                 if self.reverse:
-                    blocks[i][j] = piece.reshape(seeded.shape + result.shape)
+                    blocks[i][j] = block(j, start, stop, False, seeded.shape + result.shape)
                 else:
-                    ndim = len(result.shape)
-                    moved = np.transpose(piece, (*range(1, ndim + 1), 0)).reshape(result.shape + seeded.shape)
-                    blocks[j][i] = moved if type(moved) is Tracer else np.ascontiguousarray(moved).reshape(moved.shape)
-            start += size
+                    blocks[j][i] = block(j, start, stop, True, result.shape + seeded.shape)
+            start = stop
         kinds = self.source_kinds()
         rows = []
         for leaf, row in zip(self.traced_outputs, blocks):
-            rows.append(self.by_argument([_scalar_block(block, leaf.kind, kind) for block, kind in zip(row, kinds)]))
+            rows.append(self.by_argument([scalar(block, leaf.kind, kind) for block, kind in zip(row, kinds)]))
         jacobian = self.target_tree.build(rows)
         if not self.request.has_aux:
             return jacobian
-        traced = iter(values[:aux])
+        traced = iter(aux)
         rest = self.recording.outputs[self.count_targets:]
         return jacobian, self.recording.out_tree.children[1].build([fresh(leaf.value) if leaf.kind == "static" else next(traced) for leaf in rest])
+
+
+def _block(rows, start, stop, moved, shape):
+    """Rows [start, stop) of a result in another shape, their axis brought to the end if `moved`."""
+    piece = rows[start:stop]
+    if not moved:
+        return piece.reshape(shape)
+    piece = np.transpose(piece, (*range(1, np.ndim(piece)), 0)).reshape(shape)
+    return piece if type(piece) is Tracer else np.ascontiguousarray(piece).reshape(shape)
 
 
 def _scalar_block(block, out_kind, in_kind):

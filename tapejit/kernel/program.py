@@ -36,6 +36,7 @@ from .threads import team  # noqa: E402  needs the kernel
 FORMAT = 2  # of the words; the compiled kernel must have the same
 DTYPE_CODE = {name: code for code, name in enumerate(NATIVE)}
 from_buffer = ffi.from_buffer
+_POINTERS = ffi.typeof("void *[]")
 CHARS = ffi.typeof("char[]")  # from_buffer(CHARS, x, True): x must be writable; faster than with keywords
 _C_TYPE = {"bool": "uint8_t", "i32": "int32_t", "i64": "int64_t", "f32": "float", "f64": "double"}
 
@@ -112,6 +113,16 @@ def new_cell(dtype):
 def new_pointers(count):
     """(pointers, byte lengths): arrays for `count` buffers, as lib.tj_run takes them."""
     return ffi.new("void *[]", count), ffi.new("uint64_t[]", count)
+
+
+def new_pointer_table(count):
+    """The pointers alone."""
+    return ffi.new(_POINTERS, count)
+
+
+def new_lengths(nbytes):
+    """The byte lengths alone."""
+    return ffi.new("uint64_t[]", nbytes)
 
 
 def _nbytes(view):
@@ -252,11 +263,16 @@ class Program:
 
     def finish(self, ws, status, inputs, outputs):
         """Go on after a sweep answered `status`: through host calls to the end, or raise what the status means."""
-        while status == lib.TJ_HOST:
-            self._call_host(ws, self.hosts[lib.tj_detail(ws.c, 0)], (inputs, outputs))
-            status = lib.tj_resume(ws.c)
+        status = self.through_hosts(ws, status, (inputs, outputs))
         if status:
             raise self._error(ws, status)
+
+    def through_hosts(self, ws, status, buffers):
+        """Do the host calls at which sweeps stop, until one answers something else: return that. `buffers` are kept alive by what the host functions see."""
+        while status == lib.TJ_HOST:
+            self._call_host(ws, self.hosts[lib.tj_detail(ws.c, 0)], buffers)
+            status = lib.tj_resume(ws.c)
+        return status
 
     def _call_host(self, ws, call, arrays):
         operands = [self._view(ws, view, False, arrays) for view in call.operands]
