@@ -317,7 +317,7 @@ def sum_of_parts(parts, shape):
     ([((0, 2, 1),), ((1, 2, 1),), ((2, 4, 1),)], True), ([((0, 5, 1),), (5,)], False)])
 def test_parts_that_are_apart_are_stored_without_zeros(parts, zeros_too):
     program, _ = run(tape_of(sum_of_parts(parts, (6,)), F(6)), [np.linspace(0.1, 0.7, 6)])
-    assert ("copy; reads a constant" in program.summary) == zeros_too and ("adds to" in program.summary) == (len(parts) == 3)
+    assert ("copy; reads a constant" in program.summary()) == zeros_too and ("adds to" in program.summary()) == (len(parts) == 3)
 
 
 def test_random_parts_are_summed(effort):
@@ -334,3 +334,43 @@ def test_random_parts_are_summed(effort):
         shape = tuple(int(n) for n in rng.integers(1, 7, rng.integers(1, 3)))
         parts = [tuple(item(n) for n in shape) for _ in range(rng.integers(1, 6))]
         run(tape_of(sum_of_parts(parts, shape), F(36)), [rng.normal(size=36)])
+
+
+# --- products in sums -------------------------------------------------------------------------------------------------
+
+
+def bits(tape, inputs):
+    """The program, whose outputs have the bits that the interpreter computes."""
+    program = compile_tape(tape)
+    outputs = [np.empty(type.shape, DTYPE_OF_NAME[type.dtype]) for type in program.outputs]
+    program.run(inputs, outputs)
+    assert [np.asarray(x).tobytes() for x in outputs] == [np.asarray(x).tobytes() for x in interpret(tape, inputs)]
+    return program
+
+
+@pytest.mark.parametrize("function, joined", [
+    (lambda a, b, c: a * b + c, 1), (lambda a, b, c: c + a * b, 1), (lambda a, b, c: a * b - c, 1), (lambda a, b, c: c - a * b, 1),
+    (lambda a, b, c: a * b + b * c, 1), (lambda a, b, c: a * b - b * c, 1), (lambda a, b, c: (a * b + a * b) / c, 0),
+    (lambda a, b, c: (a * b + c, a * b), 0), (lambda a, b, c: (a * b + c, a * b - c), 0), (lambda a, b, c: (a * b + c) * (b - c * c) - a / b, 2),
+], ids=range(10))
+def test_a_product_that_one_sum_reads_is_computed_in_it_and_rounded_as_before(function, joined):
+    tape = tape_of(function, F(), F(), F())
+    separate = len(tape) - len(tape.inputs)
+    for seed in range(20):
+        program = bits(tape, [np.array(x) for x in np.random.default_rng(seed).normal(size=3) * 1e8**np.arange(3)])
+    words = 3 * len(tape.inputs) + 3 * len(tape.outputs) + 1  # loads, stores and the end
+    assert len(program.words) == words + 2 * separate - joined  # two instructions of two words become one of three
+
+
+def test_factors_that_are_elements_of_an_array_are_read_before_the_array_changes():
+    def function(x, y):
+        z = OPS["index_set"](x * 1.5, y, idx=(0,))
+        product = part(z, 0) * part(z, 1)
+        later = OPS["index_set"](z, y * 3.0, idx=(1,))
+        return product + part(later, 1), later
+
+    bits(tape_of(function, F(4), F()), [np.arange(1.0, 5.0), np.array(0.3)])
+
+
+def test_products_of_single_precision_stay_instructions_of_their_own():
+    bits(tape_of(lambda a, b, c: a * b + c, *[Type("f32", ())] * 3), [np.float32(x).reshape(()) for x in (1.1, 2.3, -0.7)])

@@ -4,7 +4,7 @@ In: a `Plan`, which says what the call's arguments are and where the program's b
 that checks the key of the call in a few comparisons, runs the program on the buffers in place, and hands anything else (other types,
 a guard that fails, layouts to be copied, a shadow that does not fit, an outer trace) to the general path, having written nothing of the user's.
 
-What the kernel checks by itself at each sweep (alignment, overlap of the buffers that it writes) is not checked here again.
+What the kernel checks by itself at each sweep (lengths, alignment, overlap of the buffers that it writes) is not checked here again.
 """
 
 from __future__ import annotations
@@ -103,14 +103,14 @@ class _Writer(KeyWriter):
         self.cells.append(f"new_cell({dtype!r})")
         return f"frame[{len(self.cells) + 1}]", _CELLS[dtype]
 
-    def read(self, source, spec=None):
-        """Pass an array; spec ('array', dtype, shape): what it was tested against."""
+    def read(self, source, nbytes=None):
+        """Pass an array; nbytes: its length, where it is the generated function's own."""
         self.arrays.append(source)
-        self.passed.append((f"from_buffer({source})", spec and nbytes_of(*spec[1:])))
+        self.passed.append((f"from_buffer({source})", nbytes))
 
-    def write(self, source, spec):
+    def write(self, source):
         self.arrays.append(source)
-        self.passed.append((f"from_buffer(CHARS, {source}, True)", nbytes_of(*spec[1:])))
+        self.passed.append((f"from_buffer(CHARS, {source}, True)", None))
 
     def number(self, variable, dtype):
         cell, nbytes = self.cell(dtype)
@@ -126,7 +126,7 @@ class _Writer(KeyWriter):
                 self.outside.append(where)
                 self.read(where)
             elif source == "leaf" and plan.specs[what][0] == "array":
-                (self.write if what in plan.written else self.read)(self.variable[what], plan.specs[what])
+                (self.write if what in plan.written else self.read)(self.variable[what])
             elif source == "leaf":
                 self.number(self.variable[what], plan.specs[what][1] if plan.specs[what][0] == "scalar" else "f64")
             elif source == "one-hot":
@@ -136,28 +136,28 @@ class _Writer(KeyWriter):
                 spec = plan.extra[1][what]
                 if spec[0] == "array":
                     self.outside.append(self.seeds[what])
-                    self.read(self.seeds[what], spec)
+                    self.read(self.seeds[what])
                 else:
                     self.number(self.seeds[what], spec[1])
             elif plan.specs[what][0] != "array":
                 self.number(self.shadow[what], "f64")
             elif source == "shadow":
                 self.make.append(f"r{position} = {self.shadow[what]}.copy()")
-                self.read(f"r{position}", plan.specs[what])
+                self.read(f"r{position}", nbytes_of(*plan.specs[what][1:]))
             else:
                 self.outside.append(self.shadow[what])
-                self.read(self.shadow[what], plan.specs[what])
+                self.read(self.shadow[what])
         for position, (how, what, type_) in enumerate(plan.outputs):
             if how == "shadow":
-                self.write(self.shadow[what], plan.specs[what])
+                self.write(self.shadow[what])
             elif how == "extra":
-                self.write(self.seeds[what], plan.extra[1][what])
+                self.write(self.seeds[what])
             elif how == "final" or what == "array":
                 dtype = self.name("e", DTYPE_OF_NAME[type_.dtype])
                 nbytes = nbytes_of(*type_)
                 large = how != "final" and nbytes >= outputs.LARGE
                 self.make.append(f"o{position} = {'recycled' if large else 'empty'}({type_.shape!r}, {dtype}{f', {nbytes}' if large else ''})")
-                self.read(f"o{position}", ("array", *type_))
+                self.read(f"o{position}", nbytes)
                 if how == "final":
                     self.after.append(f"{self.variable[what]}[...] = o{position}")
             else:

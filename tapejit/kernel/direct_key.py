@@ -98,8 +98,8 @@ class KeyWriter:
             self.match(subtree, child, leaf)
 
     def is_array(self, variable, dtype, shape):
-        """Tests kind, dtype and shape."""
-        shaped = f"{variable}.shape == {shape!r}" if shape else f"{variable}.ndim == 0"
+        """Tests kind, dtype and shape; of an array with one axis or none the number of axes, as its length in bytes is held against the program's."""
+        shaped = f"{variable}.shape == {shape!r}" if len(shape) > 1 else f"{variable}.ndim == {len(shape)}"
         self.unless(f"type({variable}) is ndarray and {variable}.dtype is {self.name('d', DTYPE_OF_NAME[dtype])} and {shaped}")
 
     def next_leaf(self, variable):

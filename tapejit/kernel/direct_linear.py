@@ -3,8 +3,8 @@
 In: a `Plan` whose late inputs are ('late', Type) and whose late outputs are ('late', kind, Type). Out: a function (args, kwargs, extra) like
 that of `direct.py`, and a function (linear, given) that answers `linear(*given)`, or None where the general path must.
 
-What the second segment reads of the inputs is copied, since the user may change theirs meanwhile. All shapes are tested against the
-plan, so that the table of lengths is one for all calls; each linear function has a table of pointers of its own.
+What the second segment reads of the inputs is copied, since the user may change theirs meanwhile. The lengths of what the user gives are
+tested here, so that the table of lengths is one for all calls; each linear function has a table of pointers of its own.
 """
 
 from __future__ import annotations
@@ -101,7 +101,6 @@ class _ForwardWriter(_LinearBase):
                 where, named = source_of(what, f"g{position}")
                 self.names.update(named)
                 make.append(f"{name} = c_copy({where})")
-                make.append(f"if {name}.nbytes != {self.nbytes[position]}: raise ValueError")
             elif plan.specs[what][0] == "array":
                 make.append(f"{name} = {self.variable[what]}.copy()")
             else:
@@ -109,6 +108,7 @@ class _ForwardWriter(_LinearBase):
                 make.append(f"{name} = array({self.variable[what]}, {self.name('e', DTYPE_OF_NAME[dtype])})")
             if source != "late":
                 inputs.append(name)
+                make.append(f"if {name}.nbytes != {self.nbytes[position]}: raise ValueError")
             bind.append(f"P[{position}] = from_buffer({name})")
         after = []
         for number, (how, kind, type) in enumerate(plan.outputs):
@@ -164,7 +164,9 @@ class _LinearWriter(_LinearBase):
         for position, (name, spec) in enumerate(given, first):
             if spec[0] != "array":
                 make.append(f"{name} = array({name}, {self.name('e', DTYPE_OF_NAME[spec[1]])})")
-            bind.append(f"P[{position}] = b{position} = from_buffer({name})")
+            make.append(f"b{position} = from_buffer({name})")
+            make.append(f"if len(b{position}) != {self.nbytes[position]}: break")
+            bind.append(f"P[{position}] = b{position}")
         count_primal = sum(how != "late" for how, _, _ in plan.outputs)
         for number, (how, kind, type) in enumerate(plan.outputs):
             if how == "late":
@@ -173,14 +175,14 @@ class _LinearWriter(_LinearBase):
                 bind.append(f"P[{len(plan.inputs) + number}] = from_buffer(o{number})")
                 after += self.returned(number, kind)
         leaves, shape = flatten(result)
-        count, pad = len(self.nbytes), "\n        "
+        count, pad, separator = len(self.nbytes), "\n        ", "\n            "
         keep = ", ".join([name for name, _ in given] + [f"o{n}" for n, (how, _, _) in enumerate(plan.outputs) if how == "late"])
         return f"""
 def direct(linear, given):
     while True:
         {pad.join(self.lines)}
         try:
-            {'; '.join(make) or 'pass'}
+            {separator.join(make) or 'pass'}
             P = linear.pointers
             with linear.lock:
                 {'; '.join(bind)}

@@ -8,15 +8,18 @@ from functools import partial
 
 import numpy as np
 
-from ..ops import ROWS
+from ..ops import OPS, ROWS
 from ..tape.interpret import evaluate
 from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
-from .format import BITS_OF_SOURCE, FIRST_SOURCE, LOAD, STORE, TARGET, Assembler, opcode
+from .format import BITS_OF_SOURCE, FIRST_SOURCE, LOAD, PRODUCTS, STORE, TARGET, Assembler, opcode
 from .groups import Loop, Run, Tiles
 from .program import HostCall, Program, View
 from .rows import NATIVE
 from .views import row_major, squeeze, unsqueeze
+
+
+_ADD, _SUBTRACT, _MULTIPLY = (OPS[name].code for name in ("add", "subtract", "multiply"))
 
 
 class TileViews:
@@ -126,6 +129,7 @@ class Encoder:
             three = np.flatnonzero(arity > 2)
             words[three, 2] = operands[first[three] + 2]
             n_words[three] = 3
+            self._join_products(slot)
         locate = self.layout.locate
         for k, (name, dtype, target, a, b) in enumerate(moves, n):
             (_, d), (buffer, at) = locate(target), locate(a)
@@ -137,6 +141,38 @@ class Encoder:
                     codes, (buffer, at), (_, d) = STORE, locate(target), locate(a)
                 words[k] = codes[dtype] | d >> 3 << 32, buffer, at
                 n_words[k] = 3
+
+    def _join_products(self, slot):
+        """Let a product that one sum of the same run reads, and nothing else, be computed in the instruction of the sum.
+
+        The sum then waits for no memory between the two, which is most of the time that a long chain of scalars takes. The factors must
+        still be there when the sum comes: they lie in slots of their own, which are written once.
+        """
+        facts, arange = self.facts, np.arange(self.facts.n)
+        first, operands, op = facts.first_column[:-1], facts.operand_column, facts.op_column
+        types = facts.tape.types
+        scalar = (facts.kind_column == classify.SCALAR) & np.array([t.dtype == "f64" for t in types])[facts.type_column]
+        sums = np.flatnonzero(scalar & np.isin(op, (_ADD, _SUBTRACT)))
+        if not len(sums):
+            return
+        uses = np.bincount(operands, minlength=facts.n)
+        uses[facts.tape.outputs] += 2
+        pos = np.array(self.schedule.pos)
+        own = (self.layout.home == arange) & np.array([size == 1 for size in facts.size])[facts.type_column]
+        product = np.flatnonzero(scalar & (op == _MULTIPLY) & (uses == 1))
+        fits = np.zeros(facts.n, dtype=bool)
+        fits[product] = own[operands[first[product]]] & own[operands[first[product] + 1]]
+        sides = operands[first[sums]], operands[first[sums] + 1]
+        left, right = (fits[side] & (pos[side] == pos[sums]) for side in sides)
+        right &= ~left | (sides[1] > sides[0])  # the one that has been computed last
+        joins = left | right
+        sums, right = sums[joins], right[joins]
+        product, other = (np.where(right, sides[take][joins], sides[1 - take][joins]) for take in (1, 0))
+        codes = np.where(op[sums] == _ADD, PRODUCTS["multiply_add"], np.where(right, PRODUCTS["subtract_product"], PRODUCTS["multiply_subtract"]))
+        self.words[sums, 0] = codes.astype(np.uint64) | slot[sums] << np.uint64(32)
+        self.words[sums, 1] = slot[operands[first[product]]] | slot[operands[first[product] + 1]] << np.uint64(32)
+        self.words[sums, 2] = slot[other]
+        self.n_words[sums], self.n_words[product] = 3, 0
 
     def _run(self, run):
         if run.items:

@@ -14,6 +14,7 @@ REDUCIBLE = {  # kind -> the dtypes that it takes
     "store": ("bool", "i32", "i64", "f32", "f64"), "add": ("i32", "i64", "f32", "f64"), "sum": ("i32", "i64", "f32", "f64"),
     "prod": ("i32", "i64", "f32", "f64"), "max": ("bool", "i32", "i64", "f32", "f64"), "min": ("bool", "i32", "i64", "f32", "f64"),
     "any": ("bool",), "all": ("bool",)}
+PRODUCTS = {name: getattr(lib, f"TJ_{name.upper()}") for name in ("multiply_add", "multiply_subtract", "subtract_product")}
 VIEWS = {name: getattr(lib, f"TJ_VIEW_{name.upper()}") for name in ("read", "write", "sum", "local")}
 MAX_REGISTERS = 4096  # of a loop
 MAX_MICROS = 60000  # of a loop, inputs and micro-operations together
@@ -57,6 +58,10 @@ class Assembler:
         append(a >> 3 | b << 29)
         if c is not None:
             append(c >> 3)
+
+    def product(self, kind, dst, a, b, c):
+        """slot dst = a * b + c ("multiply_add"), a * b - c ("multiply_subtract") or c - a * b ("subtract_product"), each slots of f64."""
+        self.words.extend((PRODUCTS[kind] | dst << 29, a >> 3 | b << 29, c >> 3))
 
     def load(self, dtype, dst, buffer, offset):
         """slot dst = the value at the address."""

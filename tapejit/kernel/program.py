@@ -33,7 +33,7 @@ except ImportError as error:
 
 from .threads import team  # noqa: E402  needs the kernel
 
-FORMAT = 2  # of the words; the compiled kernel must have the same
+FORMAT = 3  # of the words; the compiled kernel must have the same
 DTYPE_CODE = {name: code for code, name in enumerate(NATIVE)}
 from_buffer = ffi.from_buffer
 _POINTERS = ffi.typeof("void *[]")
