@@ -351,7 +351,7 @@ def bits(tape, inputs):
 @pytest.mark.parametrize("function, joined", [
     (lambda a, b, c: a * b + c, 1), (lambda a, b, c: c + a * b, 1), (lambda a, b, c: a * b - c, 1), (lambda a, b, c: c - a * b, 1),
     (lambda a, b, c: a * b + b * c, 1), (lambda a, b, c: a * b - b * c, 1), (lambda a, b, c: (a * b + a * b) / c, 0),
-    (lambda a, b, c: (a * b + c, a * b), 0), (lambda a, b, c: (a * b + c, a * b - c), 0), (lambda a, b, c: (a * b + c) * (b - c * c) - a / b, 2),
+    (lambda a, b, c: (a * b + c, a * b), 0), (lambda a, b, c: (a * b + c, a * b - c), 0), (lambda a, b, c: (a * b + c) * (b - c * c) - a / b, 3),
 ], ids=range(10))
 def test_a_product_that_one_sum_reads_is_computed_in_it_and_rounded_as_before(function, joined):
     tape = tape_of(function, F(), F(), F())

@@ -20,7 +20,8 @@ class Template:
     """The steps of one rule, on values of one dtype, for one set of active operands and the numbers that some of the others are.
 
     given          number of values given: the operands, the result, the cotangent
-    steps          (op code, operand refs, is_bool) or (CONSTANT, number, dtype); ref r < given is a given value, else step r - given
+    steps          (op code, first, second, refs, is_bool): `first` and `second` are the refs of a binary op, else None; or (CONSTANT, None, None,
+                   number, dtype). Ref r < given is a given value, else step r - given
     contributions  (operand place, ref) for each active operand with a contribution
     fits           False when the rule makes records that a step cannot state (with parameters, or of another dtype)
     """
@@ -56,10 +57,11 @@ class Template:
             if row_.code != INPUT and k in needed:
                 place_of[k] = self.given + len(self.steps)
                 if row_.code == CONSTANT:
-                    self.steps.append((CONSTANT, params[0].array.item(), type_.dtype))
+                    self.steps.append((CONSTANT, None, None, params[0].array.item(), type_.dtype))
                 else:
                     self.fits &= not params and type_.dtype in (dtype, "bool")
-                    self.steps.append((row_.code, tuple(place_of[o] for o in operands), type_.dtype == "bool"))
+                    refs = tuple(place_of[o] for o in operands)
+                    self.steps.append((row_.code, *(refs if len(refs) == 2 else (None, None)), refs, type_.dtype == "bool"))
         self.contributions = tuple((place, place_of[id]) for place, id in wanted.items())
         self.fits &= all(tape.op[id] != CONSTANT for id in wanted.values())  # it would have to be stretched to the operand's shape
 
@@ -75,6 +77,12 @@ def template_pull(builder, active, scaled):
     push_op, push_operands, push_first = op.append, tape.operands.extend, tape.first.append
     push_type, push_param, push_line = types.append, tape.param.append, tape.line.append
     flat_operands = tape.operands
+    of_bools = {}  # index of a type -> that of the bools of its shape
+
+    def bools(type_):
+        index = of_bools[type_] = builder.type_index(Type("bool", table[type_].shape))
+        return index
+
     def append(key, type_):
         id = seen[key] = len(op)
         push_op(key[0])
@@ -89,9 +97,9 @@ def template_pull(builder, active, scaled):
         type_ = types[k]
         if types[ct] != type_ or op[ct] in _CONSTANT or (op[ct] == _NEGATIVE and code in _NEGATING):
             return False
-        mask, fixed = 0, ()
-        for place, o in enumerate(operands):
-            mask = mask * 2 + active[o]
+        mask, fixed = 1, ()
+        for o in operands:
+            mask = mask + mask + active[o]
             if op[o] in _CONSTANT:
                 if active[o] or table[types[o]].dtype != table[type_].dtype or (types[o] != type_ and table[types[o]].shape):
                     return False
@@ -99,7 +107,7 @@ def template_pull(builder, active, scaled):
                     number = builder.uniform_value(o)
                     if not number or number != number:  # zeros are told apart by sign, and NaN is not itself: a key of a dict is neither
                         return False
-                    fixed += ((place, float(number)),)
+                    fixed += ((mask.bit_length() - 2, float(number)),)
             elif types[o] != type_:
                 return False
         key = code, mask, table[type_].dtype, fixed
@@ -111,14 +119,17 @@ def template_pull(builder, active, scaled):
         if not template.fits:
             return False
         values = [*operands, k, ct]
-        for step_code, refs, what in template.steps:
-            if step_code == CONSTANT:
+        for step_code, first, second, refs, what in template.steps:
+            if second is not None:
+                key = step_code, (values[first], values[second]), 0
+            elif step_code == CONSTANT:
                 values.append(builder.number(refs, what))
                 continue
-            key = step_code, tuple([values[r] for r in refs]), 0
+            else:
+                key = step_code, tuple([values[r] for r in refs]), 0
             id = seen.get(key)
             if id is None:
-                id = append(key, builder.type_index(Type("bool", table[type_].shape)) if what else type_)
+                id = append(key, type_ if not what else of_bools.get(type_) or bools(type_))
             values.append(id)
         for place, ref in template.contributions:
             o, id = operands[place], values[ref]
