@@ -162,13 +162,20 @@ class Layout:
         for g, group in enumerate(schedule.groups):
             if isinstance(group, Tiles):
                 self._place_in_tiles(group, g, born, last)
-        needed = []
+        needed, buffer, type_ = [], self.buffer, facts.type
+        is_slot = [self._is_slot(t) for t in facts.tape.types]
+        nbytes = [size * ITEMSIZE[dtype] for size, dtype in zip(facts.size, facts.dtype)]
         for storage, first in enumerate(born):
-            if first is None or self.buffer[storage]:
+            if first is None or buffer[storage]:
                 continue
-            type = facts.tape.type_of(storage) if storage < facts.n else schedule.extra[storage - facts.n][0]
-            if not self._is_slot(type):
-                needed.append((first, last[storage], classify.count(type.shape) * ITEMSIZE[type.dtype], storage))
+            if storage < facts.n:
+                t = type_[storage]
+                if not is_slot[t]:
+                    needed.append((first, last[storage], nbytes[t], storage))
+            else:
+                type = schedule.extra[storage - facts.n][0]
+                if not self._is_slot(type):
+                    needed.append((first, last[storage], classify.count(type.shape) * ITEMSIZE[type.dtype], storage))
         offsets, top = packed(needed, top)
         for storage, offset in offsets.items():
             self.base[storage] = offset
