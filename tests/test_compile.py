@@ -374,3 +374,18 @@ def test_factors_that_are_elements_of_an_array_are_read_before_the_array_changes
 
 def test_products_of_single_precision_stay_instructions_of_their_own():
     bits(tape_of(lambda a, b, c: a * b + c, *[Type("f32", ())] * 3), [np.float32(x).reshape(()) for x in (1.1, 2.3, -0.7)])
+
+
+# --- small outputs ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n, loops", [(2, 0), (16, 0), (17, 1)])
+def test_a_small_output_that_is_made_element_by_element_is_stored_so(n, loops):
+    def function(x):
+        y = zeros(x, (n,))
+        for k in range(n):
+            y = OPS["index_add"](y, part(x, k) * float(k + 2), idx=(k,))
+        return y, part(y, 0)
+
+    program, _ = run(tape_of(function, F(n)), [np.arange(1.0, n + 1)])
+    assert ("fused loop" in program.summary()) == bool(loops)

@@ -22,6 +22,7 @@ from .views import stretched
 
 _INDEX_ADD, _BROADCAST, _TAKE, _MATMUL, _TRANSPOSE = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul", "transpose"))
 LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
+FEW_WORDS = 16  # elements of an output that are stored one by one
 RECORDS_LIMIT = 200  # records and closings of a loop
 
 
@@ -194,6 +195,11 @@ class Schedule:
                 finals.append((position, v))
             elif self._is_output_itself(v, segment):
                 self.direct[self.where(v)[0]] = position
+            elif self._is_few_words(v):
+                buffer, (storage, offset, _) = self.new_storage(type, ("external", buffer_number)), self.where(v)
+                run = self.run_after(self.pos[v], self.floor - 1)
+                for at in range(0, 8 * size, 8):
+                    self.move("store", type.dtype, (buffer, at), (storage, offset + at), run=run)
             else:
                 buffer = self.new_storage(type, ("external", buffer_number))
                 self.copy(v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)
@@ -205,6 +211,13 @@ class Schedule:
         return (storage < facts.n and facts.kind[storage] != classify.SKIP and self.is_whole(v) and storage not in self.direct
                 and storage not in self.scattered and min(self.pos[storage], self.born.get(storage, self.pos[storage])) >= self.floor
                 and not (segment == 0 and facts.used_late is not None and facts.used_late[self.root.get(v, v)]))
+
+    def _is_few_words(self, v):
+        """True when v is made element by element and so small that a loop would take longer than a store for each."""
+        facts, (storage, _, strides) = self.facts, self.where(v)
+        t = facts.type[v]
+        return (storage in self.scattered and storage < facts.n and facts.size[t] <= FEW_WORDS and ITEMSIZE[facts.dtype[t]] == 8
+                and strides == facts.strides[t])
 
     # -- where values are
 
