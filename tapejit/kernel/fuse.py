@@ -158,7 +158,7 @@ class Schedule:
         """Assign the records of a phase to groups. Loops of earlier phases are not joined: what they write may be an output,
         and outputs are written when all guards have passed."""
         facts, pos = self.facts, self.pos
-        kind, first, operands, scalar = facts.kind, facts.first, facts.operands, classify.SCALAR
+        kind, first, operands, scalar, elementwise = facts.kind, facts.first, facts.operands, classify.SCALAR, classify.ELEMENTWISE
         self.floor = len(self.groups)
         self.latest.clear()
         run, append = self.run, self.items.append
@@ -170,6 +170,8 @@ class Schedule:
                         append = self.items.append
                 pos[k] = run
                 append(k)
+            elif kind[k] == elementwise:
+                self.elementwise(k)
             elif kind[k]:
                 HANDLERS[kind[k]](self, k)
                 if self.run != run:
@@ -317,14 +319,15 @@ class Schedule:
     def elementwise(self, k):
         """Put an elementwise record into a loop."""
         facts, register, alias = self.facts, self.register, self.alias
-        operands, t = facts.operands_of(k), facts.type[k]
+        first, t, last, rank = facts.first, facts.type[k], facts.last, facts.rank[k]
+        operands = facts.operands[first[k]:first[k + 1]]
         g = self.loop_for(facts.squeezed[t], operands)
         loop = self.groups[g]
         sources, inputs = [], loop.inputs
         for o in operands:
             if register[o] == g:
-                source = alias.get(o, o)
-                if facts.last[source] == facts.rank[k] and source not in sources:
+                source = alias.get(o, o) if alias else o
+                if last[source] == rank and source not in sources:
                     loop.live -= 1
             else:
                 source = inputs.get((o, t))
