@@ -1,6 +1,6 @@
 """The parts of a generated function that know containers: the tests that a call is like the one a plan was made for, and the result.
 
-In: a `Plan` of `direct.py`. Out: lines of Python that leave the loop around them (`break`) where the call is another, and the source of the
+In: a `Plan` of `direct.py`. Out: lines of Python that leave the loop around them (`break`), or raise, where the call is another, and the source of the
 container that is returned. `KeyWriter` is the base of those who write whole functions (`direct.py`, `direct_linear.py`).
 """
 
@@ -82,7 +82,7 @@ class KeyWriter:
         if is_registered(kind):
             raise NotDirect
         if kind in (list, tuple):
-            self.unless(f"len({variable}) == {len(children)}")
+            unpacked = unpacked if children else f"() = {variable}"  # raises where the number differs
         elif kind is dict:
             if any(type(key) is not str for key in tree.keys):
                 raise NotDirect
@@ -92,7 +92,7 @@ class KeyWriter:
             unpacked = "; ".join(f"{child} = {variable}.{key}" for child, key in zip(children, tree.keys))
         elif not (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             raise NotDirect
-        if children:
+        if children or kind in (list, tuple):
             self.lines.append(unpacked)
         for child, subtree in zip(children, tree.children):
             self.match(subtree, child, leaf)
@@ -122,9 +122,7 @@ class KeyWriter:
     def arguments(self):
         plan, count = self.plan, len(self.plan.args)
         variables = [f"p{k}" for k in range(count)]
-        self.unless(f"len(args) == {count}")
-        if variables:
-            self.lines.append(f"{', '.join(variables)}, = args")
+        self.lines.append(f"{', '.join(variables)}, = args" if variables else "() = args")
         for k, (variable, tree) in enumerate(zip(variables, plan.args)):
             if plan.activities is None:
                 self.match(tree, variable, self.next_leaf)

@@ -175,14 +175,17 @@ class _LinearWriter(_LinearBase):
                 bind.append(f"P[{len(plan.inputs) + number}] = from_buffer(o{number})")
                 after += self.returned(number, kind)
         leaves, shape = flatten(result)
-        count, pad, separator = len(self.nbytes), "\n        ", "\n            "
+        count, pad = len(self.nbytes), "\n            "
         keep = ", ".join([name for name, _ in given] + [f"o{n}" for n, (how, _, _) in enumerate(plan.outputs) if how == "late"])
         return f"""
 def direct(linear, given):
     while True:
-        {pad.join(self.lines)}
         try:
-            {separator.join(make) or 'pass'}
+            {pad.join(self.lines)}
+        except Exception:
+            break
+        try:
+            {pad.join(make) or 'pass'}
             P = linear.pointers
             with linear.lock:
                 {'; '.join(bind)}
