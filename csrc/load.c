@@ -178,6 +178,14 @@ static int check_elementwise(tj_loader *loader, const uint64_t *word, uint64_t *
     return op->arity < 3 || check_slot(loader, low_half(word[2]), 0);
 }
 
+/* slot d = slot a * slot b and slot c */
+static int check_product(tj_loader *loader, const uint64_t *word) {
+    if (word[2] > UINT32_MAX)
+        return tj_refuse(loader, loader->at, "an operand lies outside the arena");
+    return check_slot(loader, high_half(word[0]), 1) && check_slot(loader, low_half(word[1]), 0) && check_slot(loader, high_half(word[1]), 0)
+        && check_slot(loader, low_half(word[2]), 0);
+}
+
 static int check_move(tj_loader *loader, const uint64_t *word) {
     static const uint8_t dtype_of[] = {TJ_BOOL, TJ_I32, TJ_I64};
     const uint32_t opcode = low_half(word[0]);
@@ -310,7 +318,8 @@ static const uint8_t fixed_length[TJ_STRUCTURAL] = {
     [TJ_END] = 1, [TJ_GUARD_EQUAL] = 6, [TJ_HOST_CALL] = 2,
     [TJ_LOAD1] = 3, [TJ_LOAD4] = 3, [TJ_LOAD8] = 3, [TJ_STORE1] = 3, [TJ_STORE4] = 3, [TJ_STORE8] = 3,
     [TJ_TAKE] = 12, [TJ_TAKE_SET] = 12, [TJ_TAKE_ADD] = 12,
-    [TJ_CUMSUM] = 9, [TJ_CUMPROD] = 9, [TJ_ARGSORT] = 9, [TJ_ARGMAX] = 9, [TJ_ARGMIN] = 9};
+    [TJ_CUMSUM] = 9, [TJ_CUMPROD] = 9, [TJ_ARGSORT] = 9, [TJ_ARGMAX] = 9, [TJ_ARGMIN] = 9,
+    [TJ_MULTIPLY_ADD] = 3, [TJ_MULTIPLY_SUBTRACT] = 3, [TJ_SUBTRACT_PRODUCT] = 3};
 
 int tj_check_instruction(tj_loader *loader, uint64_t *length) {
     const uint64_t *word = loader->words + loader->at;
@@ -322,8 +331,8 @@ int tj_check_instruction(tj_loader *loader, uint64_t *length) {
         return check_elementwise(loader, word, length);
     if (opcode >= TJ_STRUCTURAL)
         return tj_refuse(loader, loader->at, "there is no such instruction");
-    const int move = opcode >= TJ_LOAD1 && opcode <= TJ_STORE8;
-    *length = move || opcode == TJ_END ? fixed_length[opcode] : high_half(word[0]);
+    const int scalar = (opcode >= TJ_LOAD1 && opcode <= TJ_STORE8) || opcode >= TJ_MULTIPLY_ADD; /* the high half is a slot */
+    *length = scalar || opcode == TJ_END ? fixed_length[opcode] : high_half(word[0]);
     if (*length > left)
         return tj_refuse(loader, loader->at, "the instruction runs past the end of the program");
     if (fixed_length[opcode] ? *length != fixed_length[opcode] : *length < 5 - 3 * (uint64_t)(opcode == TJ_LOOP))
@@ -337,6 +346,7 @@ int tj_check_instruction(tj_loader *loader, uint64_t *length) {
     case TJ_TILES: return tj_check_region(loader, *length);
     case TJ_TAKE: case TJ_TAKE_SET: case TJ_TAKE_ADD: return check_take(loader, word);
     case TJ_CUMSUM: case TJ_CUMPROD: case TJ_ARGSORT: case TJ_ARGMAX: case TJ_ARGMIN: return check_scan(loader, word);
+    case TJ_MULTIPLY_ADD: case TJ_MULTIPLY_SUBTRACT: case TJ_SUBTRACT_PRODUCT: return check_product(loader, word);
     default: return check_move(loader, word);
     }
 }

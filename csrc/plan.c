@@ -330,6 +330,20 @@ static void raise(uint64_t *most, uint64_t value) {
         *most = value;
 }
 
+/* Marks the registers that the loop mentions as empty: there may be thousands of small loops, and the tables are large. */
+static void clear_registers(planner *plan, const uint64_t *operands) {
+    const uint64_t *steps = operands + (uint64_t)plan->n_inputs * (2 + (uint64_t)plan->ndim), *outputs = steps + plan->n_steps;
+    uint64_t last = plan->n_inputs;
+    for (uint32_t k = 0; k < plan->n_steps; k++)
+        for (int shift = 16; shift < 64; shift += 12)
+            raise(&last, steps[k] >> shift & 0xfff);
+    for (uint32_t k = 0; k < plan->n_outputs; k++)
+        raise(&last, outputs[k * (2 + (uint64_t)plan->ndim)] >> 16 & 0xffff);
+    const size_t count = last < TJ_MAX_REGISTERS ? last + 1 : TJ_MAX_REGISTERS;
+    memset(plan->slot_of, 0xff, count * sizeof *plan->slot_of);
+    memset(plan->memory_of, 0xff, count * sizeof *plan->memory_of);
+}
+
 int tj_plan_loop(tj_loader *loader, uint64_t length) {
     const uint64_t *words = loader->words + loader->at;
     const uint64_t ndim = words[1] & 0xffff, n_inputs = words[1] >> 16 & 0xffff;
@@ -343,9 +357,8 @@ int tj_plan_loop(tj_loader *loader, uint64_t length) {
     for (uint64_t k = 0; k < ndim; k++)
         if (!tj_check_extent(loader, loader->at, &plan.total, (int64_t)words[2 + k]))
             return 0;
-    memset(plan.slot_of, 0xff, sizeof plan.slot_of);
-    memset(plan.memory_of, 0xff, sizeof plan.memory_of);
     words += 2 + ndim;
+    clear_registers(&plan, words);
     if (!allocate(&plan) || !enter(&plan))
         return 0;
     const uint64_t *steps = words + n_inputs * (2 + ndim);

@@ -21,6 +21,8 @@
  * Instructions. Word 0 of each is: opcode (low 32 bits) | operand d (high 32 bits). "slot k" is the 8 bytes at arena offset 8 * k.
  *
  *   elementwise   opcode | d << 32, a | b << 32 [, c]     slot d = op(slot a, slot b, slot c); three words when op takes three operands
+ *   MULTIPLY_ADD MULTIPLY_SUBTRACT SUBTRACT_PRODUCT   opcode | d << 32, a | b << 32, c
+ *                 slot d = slot a * slot b + slot c, slot a * slot b - slot c, slot c - slot a * slot b; f64, the product is rounded, too
  *   END           1 word                                  the segment is done
  *   LOAD1 4 8     d, buffer, offset                       slot d = the 1, 4 or 8 bytes at the address
  *   STORE1 4 8    d, buffer, offset                       the 1, 4 or 8 bytes at the address = slot d
@@ -65,12 +67,13 @@
 #include <stdint.h>
 
 /* [cffi] */
-enum { TJ_FORMAT = 2, TJ_FIRST_ELEMENTWISE = 32 };
+enum { TJ_FORMAT = 3, TJ_FIRST_ELEMENTWISE = 32 };
 
 enum { TJ_BOOL, TJ_I32, TJ_I64, TJ_F32, TJ_F64, TJ_DTYPES };
 
 enum { TJ_END, TJ_GUARD_EQUAL, TJ_HOST_CALL, TJ_LOOP, TJ_LOAD1, TJ_LOAD4, TJ_LOAD8, TJ_STORE1, TJ_STORE4, TJ_STORE8, TJ_MATMUL, TJ_TAKE,
-       TJ_TAKE_SET, TJ_TAKE_ADD, TJ_CUMSUM, TJ_CUMPROD, TJ_ARGSORT, TJ_ARGMAX, TJ_ARGMIN, TJ_TILES, TJ_STRUCTURAL };
+       TJ_TAKE_SET, TJ_TAKE_ADD, TJ_CUMSUM, TJ_CUMPROD, TJ_ARGSORT, TJ_ARGMAX, TJ_ARGMIN, TJ_TILES,
+       TJ_MULTIPLY_ADD, TJ_MULTIPLY_SUBTRACT, TJ_SUBTRACT_PRODUCT, TJ_STRUCTURAL };
 
 enum { TJ_VIEW_READ, TJ_VIEW_WRITE, TJ_VIEW_SUM, TJ_VIEW_LOCAL, TJ_VIEW_KINDS };
 

@@ -60,6 +60,7 @@ int tj_execute(tj_workspace *w, const uint64_t *ip) {
         TJ_LABEL(END), TJ_LABEL(GUARD_EQUAL), TJ_LABEL(HOST_CALL), TJ_LABEL(LOOP), TJ_LABEL(LOAD1), TJ_LABEL(LOAD4), TJ_LABEL(LOAD8),
         TJ_LABEL(STORE1), TJ_LABEL(STORE4), TJ_LABEL(STORE8), TJ_LABEL(MATMUL), TJ_LABEL(TAKE), TJ_LABEL(TAKE_SET), TJ_LABEL(TAKE_ADD),
         TJ_LABEL(CUMSUM), TJ_LABEL(CUMPROD), TJ_LABEL(ARGSORT), TJ_LABEL(ARGMAX), TJ_LABEL(ARGMIN), TJ_LABEL(TILES),
+        TJ_LABEL(MULTIPLY_ADD), TJ_LABEL(MULTIPLY_SUBTRACT), TJ_LABEL(SUBTRACT_PRODUCT),
 #define TJ_ROW(name, first, dtype, result, expr, text, kind, vector) TJ_LABEL(name##_##dtype),
 #pragma push_macro("TJ_OP1")
 #pragma push_macro("TJ_OP2")
@@ -117,6 +118,12 @@ int tj_execute(tj_workspace *w, const uint64_t *ip) {
             return status;
     }
         TJ_NEXT(TJ_D)
+    TJ_CASE(MULTIPLY_ADD) TJ_SLOT(f64, TJ_D) = TJ_SLOT(f64, TJ_A) * TJ_SLOT(f64, TJ_B) + TJ_SLOT(f64, TJ_C);
+        TJ_NEXT(3)
+    TJ_CASE(MULTIPLY_SUBTRACT) TJ_SLOT(f64, TJ_D) = TJ_SLOT(f64, TJ_A) * TJ_SLOT(f64, TJ_B) - TJ_SLOT(f64, TJ_C);
+        TJ_NEXT(3)
+    TJ_CASE(SUBTRACT_PRODUCT) TJ_SLOT(f64, TJ_D) = TJ_SLOT(f64, TJ_C) - TJ_SLOT(f64, TJ_A) * TJ_SLOT(f64, TJ_B);
+        TJ_NEXT(3)
 #include "generated/ops.def"
 
 #if !TJ_LABELS

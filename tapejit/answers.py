@@ -12,7 +12,8 @@ from copy import copy
 import numpy as np
 
 from .errors import ArgumentError, OutputError
-from .kernel.direct import EXTRA, Out, Plan
+from .kernel.direct import Plan, direct_call
+from .kernel.direct_key import EXTRA, Out
 from .kernel.shadow import open_shadows
 from .ops import FLOATS, OPS, REAL_OF
 from .passes import derive, reverse
@@ -80,7 +81,15 @@ class Answer:
         """The Plan where each output of the program is a new value of the result."""
         outputs = [("new", kind, type) for kind, type in zip(self.kinds, program.outputs)]
         result = self.finish([Out(k) for k in range(len(outputs))])
-        return Plan(self.recording.tree.children[0].children, specs, self.recording.inputs, outputs, result)
+        return Plan(self.recording.tree, specs, self.recording.inputs, outputs, result)
+
+    def generated(self, plan, program, source_of, unchanged, busy, entry):
+        """The generated function of a plan, or None (parameters as in `kernel/direct.py`)."""
+        return direct_call(plan, program, source_of, unchanged, busy, entry)
+
+    def seed_spec(self, kind, type):
+        """How a tangent or cotangent of a value that is given as `kind` is given in a direct call."""
+        return ("array", type.dtype, type.shape) if kind == "array" else (kind, type.dtype)
 
     def buffers(self, leaves, extra):
         """The user's arrays that a call writes."""

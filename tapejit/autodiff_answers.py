@@ -14,7 +14,8 @@ import numpy as np
 
 from .answers import Answer, as_kind, filled_like
 from .errors import ArgumentError, ShadowOverlapError, ShadowTypeError, read_only
-from .kernel.direct import Out, Plan
+from .kernel.direct import Plan
+from .kernel.direct_key import Out
 from .kernel.shadow import check_shadow, overlaps, self_overlaps
 from .passes import active_records, reverse
 from .recording import argument_paths
@@ -144,7 +145,7 @@ class AutodiffAnswer(Answer):
         if self.with_primal:
             result = derivatives, self.result([Out(k) for k in range(len(self.traced_outputs))])
         classes = self.request.options[0]
-        return Plan(self.recording.tree.children[0].children, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.written, self.recording.baked, never_zero)
+        return Plan(self.recording.tree, specs, inputs, outputs, result, classes, Const, Shadowed, extra, self.recording.written, self.recording.baked, never_zero)
 
     def check_traced(self, leaves, extra, written):
         """In a function that is being traced, what the sweep writes must be traced too; the memory that the traced values stand for obeys the same rules."""

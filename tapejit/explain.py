@@ -28,6 +28,7 @@ class Explanation:
         self.workspace_bytes, self.thread_bytes = entry.program.workspace_bytes
         self.argument_bytes = sum(_nbytes(type) for type in entry.program.inputs)
         self.result_bytes = sum(_nbytes(type) for type in entry.program.outputs)
+        self.summary = entry.program.summary()
         self.reused, self.why = entry.recording.reusable, entry.recording.why
 
     @property
@@ -37,7 +38,7 @@ class Explanation:
 
     @property
     def in_tiles(self):
-        return "tiles of" in self.program.summary
+        return "tiles of" in self.summary
 
     def __repr__(self):
         phases = ", ".join(f"{phase.name} {1e3 * phase.seconds:.1f} ms ({phase.records_out})" for phase in self.tape.log)
@@ -48,7 +49,7 @@ class Explanation:
             f"phases, with the records that they left: {phases}",
             f"memory of a call: {describe_bytes(self.workspace_bytes)} of workspace{threads}, {describe_bytes(self.result_bytes)} of results; "
             f"arguments: {describe_bytes(self.argument_bytes)}",
-            f"program ({self.program.simd}): {self.program.summary}"]
+            f"program ({self.program.simd}): {self.summary}"]
         return "\n".join(lines)
 
 

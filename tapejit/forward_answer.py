@@ -6,7 +6,7 @@ import numpy as np
 
 from .answers import as_kind, filled_like, new_arrays, tangents_of
 from .autodiff_answers import AutodiffAnswer
-from .kernel.direct import Out
+from .kernel.direct_key import Out
 from .passes import derive, forward
 from .recording import inline
 from .seeds import checked_seed

@@ -11,6 +11,8 @@ import numpy as np
 
 from .answers import Answer, as_kind, filled_like, fresh, new_arrays
 from .errors import OutputError
+from .kernel.direct import Plan
+from .kernel.direct_key import Block, Out
 from .ops import FLOATS, OPS, REAL_OF
 from .passes import active_records, derive, forward, reverse
 from .passes.colouring import colour
@@ -131,23 +133,39 @@ class JacobianAnswer(Answer):
         stacked = [np.stack([row[k] for row in rows])[:self.count] for k in range(aux, len(self.kinds))]
         return self.finish(rows[0][:aux] + stacked)
 
+    def plan(self, specs, program):
+        aux = len(self.kinds) - len(self.result_types)
+        if not self.count or not all(program.late_outputs[aux:]):
+            return None
+        blocks = self.blocks(lambda result, *rows: Block(aux + result, *rows))
+        if any(block.shape == () for row in blocks for block in row):
+            return None
+        types = [type if k < aux else type._replace(shape=(self.count, *type.shape)) for k, type in enumerate(program.outputs)]
+        outputs = [("new", kind, type) for kind, type in zip(self.kinds, types)]
+        result = self.contained(blocks, [Out(k) for k in range(aux)])
+        return Plan(self.recording.tree, specs, [*self.recording.inputs, ("one-hot", self.count)], outputs, result)
+
     def finish(self, values):
-        """Cut the rows into one block per (output leaf, input leaf) and put the blocks into the containers."""
+        """The Jacobian from the values of the program's outputs, of which those that depend on the seeds have a row for each."""
         aux = len(values) - len(self.result_types)
+        return self.contained(self.blocks(lambda result, *rows: _block(values[aux + result], *rows)), values[:aux])
+
+    def blocks(self, block):
+        """Cut the rows into one block per (output leaf, input leaf).
+
+        block  function (number of the result, first row, row behind the last, whether the rows' axis goes to the end, shape) -> block
+        """
         blocks = [[None] * len(self.source_types()) for _ in self.target_types]
         start = 0
         for i, seeded in enumerate(self.seeded_types):
-            size = int(np.prod(seeded.shape))
+            stop = start + int(np.prod(seeded.shape))
             for j, result in enumerate(self.result_types):
-                piece = values[aux + j][start:start + size]
                 if self.reverse:
-                    blocks[i][j] = piece.reshape(seeded.shape + result.shape)
+                    blocks[i][j] = block(j, start, stop, False, seeded.shape + result.shape)
                 else:
-                    ndim = len(result.shape)
-                    moved = np.transpose(piece, (*range(1, ndim + 1), 0)).reshape(result.shape + seeded.shape)
-                    blocks[j][i] = moved if type(moved) is Tracer else np.ascontiguousarray(moved).reshape(moved.shape)
-            start += size
-        return self.contained(blocks, values[:aux])
+                    blocks[j][i] = block(j, start, stop, True, result.shape + seeded.shape)
+            start = stop
+        return blocks
 
     def contained(self, blocks, aux):
         """What is returned for the blocks, by output leaf and input leaf, and the values of the traced leaves of aux."""
@@ -274,6 +292,15 @@ def may_copy(answer, colouring):
     tape = answer.recording.tape
     active = sum(active_records(tape, [tape.inputs[answer.source_positions()[0]]]))
     return colouring.count * active <= COPIED and colouring.count * colouring.colours.size <= SEEDS
+
+
+def _block(rows, start, stop, moved, shape):
+    """Rows [start, stop) of a result in another shape, their axis brought to the end if `moved`."""
+    piece = rows[start:stop]
+    if not moved:
+        return piece.reshape(shape)
+    piece = np.transpose(piece, (*range(1, np.ndim(piece)), 0)).reshape(shape)
+    return piece if type(piece) is Tracer else np.ascontiguousarray(piece).reshape(shape)
 
 
 def _scalar_kind(out_kind, in_kind):

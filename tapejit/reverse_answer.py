@@ -7,7 +7,7 @@ import numpy as np
 from .answers import as_kind, filled_like, new_arrays
 from .autodiff_answers import AutodiffAnswer
 from .errors import ArgumentError, OutputError, warn
-from .kernel.direct import Out
+from .kernel.direct_key import Out
 from .ops import FLOATS, REAL_OF
 from .passes import derive, reverse
 from .recording import inline

@@ -13,7 +13,7 @@ import numpy as np
 from .answers import Answer
 from .errors import OutputError, UnsupportedError
 from .jacobian_answer import COMPRESSED, CompressedJacobian, JacobianAnswer, colouring_of, may_copy, pattern_of
-from .kernel.direct import Made, Out
+from .kernel.direct_key import Made, Out
 from .ops import FLOATS
 from .passes.sparsity import full_pattern
 from .tape.types import DTYPE_OF_NAME

@@ -20,7 +20,6 @@ import numpy as np
 
 from .errors import ArgumentError, TraceWarning, UnsoundTraceError, warn
 from .kernel import compile_tape
-from .kernel.direct import direct_call
 from .kernel.program import GuardMissed
 from .keys import Identity, same_results, static_key
 from .passes import Phase, derive, without_guards, without_markers
@@ -116,8 +115,6 @@ class Entry:
 
     def _make_direct(self, leaves):
         recording = self.recording
-        if recording.tree.children[1].children:
-            return None
         specs = []
         tape = recording.tape
         traced = {what: tape.type_of(tape.inputs[p]) for p, (source, what) in enumerate(recording.inputs) if source == "leaf"}
@@ -136,8 +133,8 @@ class Entry:
             return None
         copies = [b for _, b in recording.shared]
         plan.distinct, plan.shared, plan.flags = [k for k in recording.distinct if k not in copies], recording.shared, recording.flags
-        unchanged = None if recording.reads is None else recording.reads.checker()
-        return direct_call(plan, self.program, recording.source_of, unchanged, RUNNING, self)
+        unchanged = None if recording.reads is None else recording.reads.condition()
+        return self.answer.generated(plan, self.program, recording.source_of, unchanged, RUNNING, self)
 
 
 def as_input(value):

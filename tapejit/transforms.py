@@ -32,7 +32,7 @@ from .keys import Identity
 from .recording import name_of
 from .request import Request
 from .sparse_answer import FORMATS
-from .specialize import drop_oldest, specializer_of
+from .specialize import SPECIALIZERS_KEPT, drop_oldest, specializer_of
 from .tree import flatten
 
 
@@ -127,6 +127,21 @@ def jit(function, *, retarget=True, pure=False):
     return _transformed("jit", function, _request("jit", function, (), None, False, retarget, pure))
 
 
+_recent = {}  # (kind, id of a function, options) -> its Specializer, which keeps the function alive
+
+
+def _specializer(kind, function, count, retarget, pure):
+    """The Specializer of a transform that is called with its function and `count` arguments at once."""
+    key = kind, id(function), count, retarget, pure
+    found = _recent.get(key)
+    if found is None or found.function is not function:
+        found = specializer_of(function, _request(kind, function, tuple(range(count)), None, False, retarget, pure))
+        while len(_recent) >= SPECIALIZERS_KEPT:
+            drop_oldest(_recent)
+        _recent[key] = found
+    return found
+
+
 def vjp(function, *primals, has_aux=False, retarget=True, pure=False):
     """(out, pullback): pullback(ct) takes a cotangent like `out` and returns a tuple, one cotangent per primal.
 
@@ -140,8 +155,7 @@ def vjp(function, *primals, has_aux=False, retarget=True, pure=False):
     """
     if has_aux:
         return _vjp_with_aux(function, primals, retarget, pure)
-    request = _request("vjp", function, tuple(range(len(primals))), None, False, retarget, pure)
-    return specializer_of(function, request).call(primals, {})
+    return _specializer("vjp", function, len(primals), retarget, pure).fast(primals, {})
 
 
 def _vjp_with_aux(function, primals, retarget, pure):
@@ -166,9 +180,7 @@ def jvp(function, primals, tangents, *, retarget=True, pure=False):
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise ArgumentError(f"jvp: primals and tangents: expected tuples with one item per argument, found {type(primals).__name__} and {type(tangents).__name__}")
-    primals = tuple(primals)
-    request = _request("jvp", function, tuple(range(len(primals))), None, False, retarget, pure)
-    return specializer_of(function, request).call(primals, {}, tuple(tangents))
+    return _specializer("jvp", function, len(primals), retarget, pure).fast(tuple(primals), {}, tuple(tangents))
 
 
 def linearize(function, *primals, retarget=True, pure=False):
@@ -179,8 +191,7 @@ def linearize(function, *primals, retarget=True, pure=False):
     >>> f_jvp(np.array([1.0, 10.0]))
     array([ 2., 40.])
     """
-    request = _request("linearize", function, tuple(range(len(primals))), None, False, retarget, pure)
-    return specializer_of(function, request).call(primals, {})
+    return _specializer("linearize", function, len(primals), retarget, pure).fast(primals, {})
 
 
 def _jacobian(kind):

@@ -6,13 +6,39 @@ than importing tapejit; `known` is what has been found by then.
 """
 
 import ctypes
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 NAMES = ("dgemm", "sgemm", "dgemv", "sgemv")
+_MODULE = "scipy.linalg.cython_blas"
+
+
+def _table():
+    """What SciPy's module exports to C. It is loaded without scipy.linalg around it, which takes longer than a usual first gradient."""
+    if "scipy.linalg" not in sys.modules:
+        try:
+            import scipy
+
+            found = PathFinder.find_spec("cython_blas", [str(Path(scipy.__file__).parent / "linalg")])
+            spec = spec_from_file_location(_MODULE, found.origin)
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module.__pyx_capi__
+        except (ImportError, AttributeError):  # no SciPy, or one that is laid out otherwise
+            pass
+        finally:
+            if "scipy.linalg" not in sys.modules:
+                sys.modules.pop(_MODULE, None)  # it enters itself: the import of scipy.linalg would not find it missing, nor make it an attribute
+    from scipy.linalg.cython_blas import __pyx_capi__
+
+    return __pyx_capi__
 
 
 def _addresses():
     try:
-        from scipy.linalg.cython_blas import __pyx_capi__ as table
+        table = _table()
     except ImportError:
         return dict.fromkeys(NAMES, 0)
     name_of = ctypes.pythonapi.PyCapsule_GetName

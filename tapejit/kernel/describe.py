@@ -42,9 +42,8 @@ def _line(schedule, layout, group):
         parts = [f"{len(group.items)} scalar instruction{'s' if len(group.items) > 1 else ''}"] if group.items else []
         return "; ".join(parts + [f"guard on {names([place[0]])}" for _, place in group.guards])
     if isinstance(group, Loop):
-        reads = [schedule.storage_of(o) for o in sorted(group.inputs)]
-        reads += [source[0] for _, source, _, _ in group.closings if isinstance(source, tuple)]
-        writes = [k for k in group.records if k in schedule.stored] + [place[0] for kind, _, _, place in group.closings if kind == "store"]
+        reads = [place[0] for place, _ in group.reads]
+        writes = [place[0] for kind, _, _, place in group.writes if kind == "store"]
         parts = [f"loop over {group.shape}: {' '.join(ROWS[facts.op[k]].name for k in group.records) or 'copy'}", f"reads {names(reads)}"]
         if writes:
             parts.append(f"writes {names(writes)}")

@@ -8,15 +8,18 @@ from functools import partial
 
 import numpy as np
 
-from ..ops import ROWS
+from ..ops import OPS, ROWS
 from ..tape.interpret import evaluate
 from ..tape.types import DTYPE_OF_NAME, ITEMSIZE
 from . import classify
-from .format import LOAD, STORE, Assembler, opcode
+from .format import BITS_OF_SOURCE, FIRST_SOURCE, LOAD, PRODUCTS, STORE, TARGET, Assembler, opcode
 from .groups import Loop, Run, Tiles
 from .program import HostCall, Program, View
 from .rows import NATIVE
 from .views import row_major, squeeze, unsqueeze
+
+
+_ADD, _SUBTRACT, _MULTIPLY = (OPS[name].code for name in ("add", "subtract", "multiply"))
 
 
 class TileViews:
@@ -76,9 +79,17 @@ class Encoder:
         self.assembler = Assembler(buffers)
         self.assembler.constants(layout.constants)
         self.hosts, self.guards = [], []
+        self.form, self.itemsizes = self.facts.form.tolist(), [ITEMSIZE[dtype] for dtype in self.facts.dtype]
         self._scalar_words()
 
     def program(self):
+        self.words_of_groups()
+        assembler, layout = self.assembler, self.layout
+        return Program(assembler.program(layout.arena_bytes), layout.constants, layout.arena_bytes, assembler.buffers, assembler.segments,
+                       self.hosts, self.guards, self.inputs, self.outputs)
+
+    def words_of_groups(self):
+        """Append the words of all segments."""
         bounds = self.schedule.bounds
         for segment, finals in enumerate(self.schedule.finals):
             for g in range(bounds[segment], bounds[segment + 1]):
@@ -95,9 +106,6 @@ class Encoder:
                 buffer = len(self.inputs) + 1 + position
                 self.assembler.store(self.outputs[position].dtype, int(self.layout.address[v]), buffer, 0)
             self.assembler.end()
-        assembler, layout = self.assembler, self.layout
-        return Program(assembler.program(layout.arena_bytes), layout.constants, layout.arena_bytes, assembler.buffers, assembler.segments,
-                       self.hosts, self.guards, self.inputs, self.outputs)
 
     # -- scalars
 
@@ -108,7 +116,8 @@ class Encoder:
         self.words = words = np.zeros((n + len(moves), 3), dtype=np.uint64)
         self.n_words = n_words = np.full(n + len(moves), 2, dtype=np.int64)
         slot = (self.layout.address >> 3).astype(np.uint64)
-        opcodes = np.array([opcode(*name) if name else 0 for name in facts.instruction_of_form], dtype=np.uint64)
+        self.opcode_of_form = [opcode(*name) if name else 0 for name in facts.instruction_of_form]
+        opcodes = np.array(self.opcode_of_form, dtype=np.uint64)
         operands = slot[facts.operand_column] if len(facts.operand_column) else np.zeros(1, dtype=np.uint64)
         first, arity = facts.first_column[:-1], np.diff(facts.first_column)
         last = len(operands) - 1
@@ -120,6 +129,7 @@ class Encoder:
             three = np.flatnonzero(arity > 2)
             words[three, 2] = operands[first[three] + 2]
             n_words[three] = 3
+            self._join_products(slot)
         locate = self.layout.locate
         for k, (name, dtype, target, a, b) in enumerate(moves, n):
             (_, d), (buffer, at) = locate(target), locate(a)
@@ -131,6 +141,38 @@ class Encoder:
                     codes, (buffer, at), (_, d) = STORE, locate(target), locate(a)
                 words[k] = codes[dtype] | d >> 3 << 32, buffer, at
                 n_words[k] = 3
+
+    def _join_products(self, slot):
+        """Let a product that one sum of the same run reads, and nothing else, be computed in the instruction of the sum.
+
+        The sum then waits for no memory between the two, which is most of the time that a long chain of scalars takes. The factors must
+        still be there when the sum comes: they lie in slots of their own, which are written once.
+        """
+        facts, arange = self.facts, np.arange(self.facts.n)
+        first, operands, op = facts.first_column[:-1], facts.operand_column, facts.op_column
+        types = facts.tape.types
+        scalar = (facts.kind_column == classify.SCALAR) & np.array([t.dtype == "f64" for t in types])[facts.type_column]
+        sums = np.flatnonzero(scalar & np.isin(op, (_ADD, _SUBTRACT)))
+        if not len(sums):
+            return
+        uses = np.bincount(operands, minlength=facts.n)
+        uses[facts.tape.outputs] += 2
+        pos = np.array(self.schedule.pos)
+        own = (self.layout.home == arange) & np.array([size == 1 for size in facts.size])[facts.type_column]
+        product = np.flatnonzero(scalar & (op == _MULTIPLY) & (uses == 1))
+        fits = np.zeros(facts.n, dtype=bool)
+        fits[product] = own[operands[first[product]]] & own[operands[first[product] + 1]]
+        sides = operands[first[sums]], operands[first[sums] + 1]
+        left, right = (fits[side] & (pos[side] == pos[sums]) for side in sides)
+        right &= ~left | (sides[1] > sides[0])  # the one that has been computed last
+        joins = left | right
+        sums, right = sums[joins], right[joins]
+        product, other = (np.where(right, sides[take][joins], sides[1 - take][joins]) for take in (1, 0))
+        codes = np.where(op[sums] == _ADD, PRODUCTS["multiply_add"], np.where(right, PRODUCTS["subtract_product"], PRODUCTS["multiply_subtract"]))
+        self.words[sums, 0] = codes.astype(np.uint64) | slot[sums] << np.uint64(32)
+        self.words[sums, 1] = slot[operands[first[product]]] | slot[operands[first[product] + 1]] << np.uint64(32)
+        self.words[sums, 2] = slot[other]
+        self.n_words[sums], self.n_words[product] = 3, 0
 
     def _run(self, run):
         if run.items:
@@ -154,36 +196,44 @@ class Encoder:
 
     def _assemble_loop(self, assembler, loop, shape, inputs, outputs):
         """Assemble a loop; inputs [(buffer, offset, dtype, strides)], outputs [(kind, buffer, offset, dtype, strides)]."""
-        facts, last_use = self.facts, {}
+        form, opcodes, type_, itemsizes = self.form, self.opcode_of_form, self.facts.type, self.itemsizes
+        last_use = {}
         for k, sources in loop.steps:
-            last_use.update(dict.fromkeys(sources, k))
+            for source in sources:
+                last_use[source] = k
         for _, source, _, _ in loop.writes:
             last_use[source] = None
         register = {-1 - j: j for j in range(len(inputs))}  # of each source
         size = [ITEMSIZE[dtype] for _, _, dtype, _ in inputs]  # of what each register holds
         free, micros = [], []
         for k, sources in loop.steps:
-            registers = [register[source] for source in sources]
-            dying = {register[source] for source in sources if last_use[source] == k}
-            itemsize = ITEMSIZE[facts.dtype[facts.type[k]]]
-            # A result may take the register of an operand that dies, but not when it would overtake it: elements of the same size only.
-            target = next((r for r in dying if size[r] == itemsize), None)
-            if target is not None:
-                dying.discard(target)
-            elif free:
-                target = free.pop()
-            else:
-                target = len(size)
-                size.append(itemsize)
+            itemsize, target, dying = itemsizes[type_[k]], -1, []
+            word, shift = opcodes[form[k]], FIRST_SOURCE
+            for source in sources:
+                r = register[source]
+                word |= r << shift
+                shift += BITS_OF_SOURCE
+                if last_use[source] == k and r != target and r not in dying:
+                    # A result may take the register of an operand that dies, but not when it would overtake it: elements of the same size only.
+                    if target < 0 and size[r] == itemsize:
+                        target = r
+                    else:
+                        dying.append(r)
+            if target < 0:
+                if free:
+                    target = free.pop()
+                else:
+                    target = len(size)
+                    size.append(itemsize)
             size[target] = itemsize
-            free.extend(dying)
+            free += dying
             register[k] = target
             if k not in last_use:
                 free.append(target)
-            micros.append((*facts.instruction_of_form[facts.form[k]], target, *registers))
+            micros.append(word | target << TARGET)
         loop.registers = len(size)
         outputs = [(kind, register[source], *rest) for (kind, *rest), (_, source, _, _) in zip(outputs, loop.writes)]
-        assembler.loop(shape, inputs, micros, outputs)
+        assembler.packed_loop(shape, inputs, micros, outputs)
 
     # -- steps
 

@@ -14,9 +14,11 @@ REDUCIBLE = {  # kind -> the dtypes that it takes
     "store": ("bool", "i32", "i64", "f32", "f64"), "add": ("i32", "i64", "f32", "f64"), "sum": ("i32", "i64", "f32", "f64"),
     "prod": ("i32", "i64", "f32", "f64"), "max": ("bool", "i32", "i64", "f32", "f64"), "min": ("bool", "i32", "i64", "f32", "f64"),
     "any": ("bool",), "all": ("bool",)}
+PRODUCTS = {name: getattr(lib, f"TJ_{name.upper()}") for name in ("multiply_add", "multiply_subtract", "subtract_product")}
 VIEWS = {name: getattr(lib, f"TJ_VIEW_{name.upper()}") for name in ("read", "write", "sum", "local")}
 MAX_REGISTERS = 4096  # of a loop
 MAX_MICROS = 60000  # of a loop, inputs and micro-operations together
+TARGET, FIRST_SOURCE, BITS_OF_SOURCE = 16, 28, 12  # where the registers stand in the word of a micro-operation
 _MASK = (1 << 64) - 1
 LOAD = {"bool": lib.TJ_LOAD1, "i32": lib.TJ_LOAD4, "f32": lib.TJ_LOAD4, "i64": lib.TJ_LOAD8, "f64": lib.TJ_LOAD8}
 STORE = {"bool": lib.TJ_STORE1, "i32": lib.TJ_STORE4, "f32": lib.TJ_STORE4, "i64": lib.TJ_STORE8, "f64": lib.TJ_STORE8}
@@ -57,6 +59,10 @@ class Assembler:
         if c is not None:
             append(c >> 3)
 
+    def product(self, kind, dst, a, b, c):
+        """slot dst = a * b + c ("multiply_add"), a * b - c ("multiply_subtract") or c - a * b ("subtract_product"), each slots of f64."""
+        self.words.extend((PRODUCTS[kind] | dst << 29, a >> 3 | b << 29, c >> 3))
+
     def load(self, dtype, dst, buffer, offset):
         """slot dst = the value at the address."""
         self.words.extend((LOAD[dtype] | dst << 29, buffer, offset))
@@ -74,20 +80,28 @@ class Assembler:
         micros   [(op, dtype, dst register, *source registers)], in order; dtype is that of the last operand, as in `scalar`
         outputs  [(kind, register, buffer, offset, dtype, strides)]
         """
+        packed = []
+        for op, dtype, dst, *sources in micros:
+            word = OPCODES[op, dtype] | dst << TARGET
+            for k, source in enumerate(sources):
+                word |= source << (FIRST_SOURCE + BITS_OF_SOURCE * k)
+            packed.append(word)
+        self.packed_loop(shape, inputs, packed, outputs)
+
+    def packed_loop(self, shape, inputs, micros, outputs):
+        """The same, with a word for each micro-operation."""
         ndim = len(shape)
         count = 2 + ndim + (len(inputs) + len(outputs)) * (2 + ndim) + len(micros)
         words = [lib.TJ_LOOP | count << 32, ndim | len(inputs) << 16 | len(micros) << 32 | len(outputs) << 48, *shape]
         for buffer, offset, dtype, strides in inputs:
             words += (DTYPE_CODE[dtype] | buffer << 32, offset)
-            words += [s & _MASK for s in strides]
-        for op, dtype, dst, *sources in micros:
-            word = OPCODES[op, dtype] | dst << 16
-            for k, source in enumerate(sources):
-                word |= source << (28 + 12 * k)
-            words.append(word)
+            for s in strides:
+                words.append(s & _MASK)
+        words += micros
         for kind, register, buffer, offset, dtype, strides in outputs:
             words += (KINDS[kind] | DTYPE_CODE[dtype] << 8 | register << 16 | buffer << 32, offset)
-            words += [s & _MASK for s in strides]
+            for s in strides:
+                words.append(s & _MASK)
         self.words.extend(words)
 
     # -- matrices

@@ -22,6 +22,7 @@ from .views import stretched
 
 _INDEX_ADD, _BROADCAST, _TAKE, _MATMUL, _TRANSPOSE = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul", "transpose"))
 LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
+FEW_WORDS = 16  # elements of an output that are stored one by one
 RECORDS_LIMIT = 200  # records and closings of a loop
 
 
@@ -68,9 +69,9 @@ class Schedule:
             self._walk(facts.phases[2 * segment + 1])
             self._leave(segment)
             self.bounds.append(len(self.groups))
-        for g, group in enumerate(self.groups):
+        for group in self.groups:
             if isinstance(group, Loop):
-                group.resolve(g, self)
+                group.resolve(self)
 
     # -- the walk
 
@@ -157,7 +158,7 @@ class Schedule:
         """Assign the records of a phase to groups. Loops of earlier phases are not joined: what they write may be an output,
         and outputs are written when all guards have passed."""
         facts, pos = self.facts, self.pos
-        kind, first, operands, scalar = facts.kind, facts.first, facts.operands, classify.SCALAR
+        kind, first, operands, scalar, elementwise = facts.kind, facts.first, facts.operands, classify.SCALAR, classify.ELEMENTWISE
         self.floor = len(self.groups)
         self.latest.clear()
         run, append = self.run, self.items.append
@@ -169,6 +170,8 @@ class Schedule:
                         append = self.items.append
                 pos[k] = run
                 append(k)
+            elif kind[k] == elementwise:
+                self.elementwise(k)
             elif kind[k]:
                 HANDLERS[kind[k]](self, k)
                 if self.run != run:
@@ -194,6 +197,11 @@ class Schedule:
                 finals.append((position, v))
             elif self._is_output_itself(v, segment):
                 self.direct[self.where(v)[0]] = position
+            elif self._is_few_words(v):
+                buffer, (storage, offset, _) = self.new_storage(type, ("external", buffer_number)), self.where(v)
+                run = self.run_after(self.pos[v], self.floor - 1)
+                for at in range(0, 8 * size, 8):
+                    self.move("store", type.dtype, (buffer, at), (storage, offset + at), run=run)
             else:
                 buffer = self.new_storage(type, ("external", buffer_number))
                 self.copy(v, (buffer, 0, facts.strides[facts.type[v]]), self.floor - 1)
@@ -205,6 +213,13 @@ class Schedule:
         return (storage < facts.n and facts.kind[storage] != classify.SKIP and self.is_whole(v) and storage not in self.direct
                 and storage not in self.scattered and min(self.pos[storage], self.born.get(storage, self.pos[storage])) >= self.floor
                 and not (segment == 0 and facts.used_late is not None and facts.used_late[self.root.get(v, v)]))
+
+    def _is_few_words(self, v):
+        """True when v is made element by element and so small that a loop would take longer than a store for each."""
+        facts, (storage, _, strides) = self.facts, self.where(v)
+        t = facts.type[v]
+        return (storage in self.scattered and storage < facts.n and facts.size[t] <= FEW_WORDS and ITEMSIZE[facts.dtype[t]] == 8
+                and strides == facts.strides[t])
 
     # -- where values are
 
@@ -290,7 +305,7 @@ class Schedule:
         g = self.latest.get(shape, -1)
         if g > after:
             loop = self.groups[g]
-            if loop.live < LIVE_LIMIT and len(loop.records) + len(loop.closings) < RECORDS_LIMIT:
+            if loop.live < LIVE_LIMIT and len(loop.steps) + len(loop.closings) < RECORDS_LIMIT:
                 pos, register = self.pos, self.register
                 for o in operands:
                     if pos[o] >= g and register[o] != g:
@@ -303,22 +318,36 @@ class Schedule:
 
     def elementwise(self, k):
         """Put an elementwise record into a loop."""
-        facts, register, last = self.facts, self.register, self.facts.last
-        operands, shape = facts.operands_of(k), facts.squeezed[facts.type[k]]
-        g = self.loop_for(shape, operands)
+        facts, register, alias = self.facts, self.register, self.alias
+        first, t, last, rank = facts.first, facts.type[k], facts.last, facts.rank[k]
+        operands = facts.operands[first[k]:first[k + 1]]
+        g = self.loop_for(facts.squeezed[t], operands)
         loop = self.groups[g]
-        for o in set(operands):
-            if register[o] != g:
-                storage, offset, strides = self.where(o)
-                self.read(storage, g, (offset, self.over(o, strides, k)))
-                if o not in loop.inputs:  # inputs are gathered when a block starts, and so live from then on
-                    loop.inputs.add(o)
-                    loop.live += 1
-            elif last[self.alias.get(o, o)] == facts.rank[k]:
-                loop.live -= 1
+        sources, inputs = [], loop.inputs
+        for o in operands:
+            if register[o] == g:
+                source = alias.get(o, o) if alias else o
+                if last[source] == rank and source not in sources:
+                    loop.live -= 1
+            else:
+                source = inputs.get((o, t))
+                if source is None:
+                    source = inputs[o, t] = self.input(loop, g, o, k)
+            sources.append(source)
         loop.live += 1
-        loop.records.append(k)
+        loop.steps.append((k, sources))
         self.pos[k] = register[k] = g
+
+    def input(self, loop, g, o, k):
+        """The source of operand o of record k in a loop, group g, that does not compute o."""
+        facts = self.facts
+        storage, offset, strides = self.where(o)
+        strides = self.over(o, strides, k)
+        self.read(storage, g, (offset, strides))
+        before = len(loop.reads)
+        source = loop.read((storage, offset, strides), facts.dtype[facts.type[o]])
+        loop.live += len(loop.reads) - before  # gathered when a block starts, and so live from then on
+        return source
 
     def over(self, o, strides, k):
         """The squeezed strides of o in the iteration of the elementwise record k."""
@@ -334,8 +363,9 @@ class Schedule:
         loop = self.groups[g]
         source = self.alias.get(v, v)
         if self.register[v] != g:
-            source = self.where(v)
-            self.read(source[0], g)
+            place_of_v = self.where(v)
+            self.read(place_of_v[0], g)
+            source = loop.read(place_of_v, facts.dtype[t])
         loop.closings.append((kind, source, facts.dtype[t], place))
         loop.live += 1
         storage = place[0]

@@ -25,44 +25,35 @@ class Run:
 
 
 class Loop:
-    """Records over the squeezed iteration shape, and closings (kind, source, dtype, (storage, offset, strides)).
+    """Records over the squeezed iteration shape, what they read from memory, and closings (kind, source, dtype, (storage, offset, strides)).
 
-    A source is the id of a record of this loop, or (storage, offset, strides): elements that are read and written on.
-    `inputs` are the values that it reads from memory, `live` how many values it keeps at once, `registers` how many it was encoded with.
-    `resolve` sets, in terms of sources (a record, or -1 - j for read j): `reads` [(place, dtype)], `steps` [(record, sources)], `writes`
-    [(kind, source, dtype, place)].
+    A source is the id of a record of this loop, or -1 - j for read j. `reads` is {(place, dtype): source} in order, `steps` [(record, sources)].
+    `inputs` is {(value, type of the record that reads it): source}, `live` how many values the loop keeps at once, `registers` how many it
+    was encoded with. `resolve` sets `writes` [(kind, source, dtype, place)], known when all records have their groups.
     """
 
-    __slots__ = ("shape", "records", "closings", "inputs", "live", "registers", "reads", "steps", "writes")
+    __slots__ = ("shape", "steps", "closings", "inputs", "live", "registers", "reads", "writes")
 
     def __init__(self, shape):
         self.shape = shape
-        self.records = []
+        self.steps = []
         self.closings = []
-        self.inputs = set()
+        self.inputs = {}
+        self.reads = {}
         self.live = self.registers = 0
 
-    def resolve(self, g, schedule):
-        """State what the loop, group g of the schedule, reads from memory, computes and writes."""
-        facts, register, alias = schedule.facts, schedule.register, schedule.alias
-        found, self.steps = {}, []
+    @property
+    def records(self):
+        return [k for k, _ in self.steps]
 
-        def read(place, dtype):
-            return found.setdefault((place, dtype), -1 - len(found))
+    def read(self, place, dtype):
+        """The source that is what lies at a place."""
+        return self.reads.setdefault((place, dtype), -1 - len(self.reads))
 
-        for k in self.records:
-            sources = []
-            for o in facts.operands_of(k):
-                if register[o] == g:
-                    sources.append(alias.get(o, o))
-                else:
-                    storage, offset, strides = schedule.where(o)
-                    sources.append(read((storage, offset, schedule.over(o, strides, k)), facts.dtype[facts.type[o]]))
-            self.steps.append((k, sources))
-        self.writes = [("store", k, facts.dtype[facts.type[k]], schedule.where(k)) for k in self.records if k in schedule.stored]
-        for kind, source, dtype, place in self.closings:
-            self.writes.append((kind, read(source, dtype) if type(source) is tuple else source, dtype, place))
-        self.reads = list(found)
+    def resolve(self, schedule):
+        """State what the loop writes."""
+        facts, stored = schedule.facts, schedule.stored
+        self.writes = [("store", k, facts.dtype[facts.type[k]], schedule.where(k)) for k, _ in self.steps if k in stored] + self.closings
 
 
 class Step:

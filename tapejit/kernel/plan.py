@@ -141,36 +141,11 @@ class Layout:
             if writes and (born[storage] is None or group < born[storage]):
                 born[storage] = group
 
-        def touch_all(group, g):
-            if isinstance(group, Loop):
-                for _, source, _, place in group.closings:
-                    touch(place[0], g, True)
-                    if isinstance(source, tuple):
-                        touch(source[0], g)
-            elif isinstance(group, Run):
-                for item in group.items:
-                    if item >= facts.n:
-                        _, _, target, a, b = schedule.moves[item - facts.n]
-                        touch(target[0], g, True)
-                        touch(a[0], g)
-                        if b:
-                            touch(b[0], g)
-                for _, place in group.guards:
-                    touch(place[0], g)
-            elif isinstance(group, Tiles):
-                for member in group.groups:
-                    touch_all(member, g)
-                for total in group.sums:
-                    touch(total.storage, g, True)
-            else:
-                touch(group.result[1][0], g, True)
-                for _, place in group.operands:
-                    touch(place[0], g)
-
         for v in schedule.stored:
             touch(v, schedule.pos[v], True)
         for g, group in enumerate(schedule.groups):
-            touch_all(group, g)
+            for storage, writes in _touched(schedule, group):
+                touch(storage, g, writes)
         if len(schedule.bounds) == 3:
             for storage, first in enumerate(born):
                 if first is not None and first < schedule.bounds[1] <= last[storage]:
@@ -187,13 +162,20 @@ class Layout:
         for group in schedule.groups:
             if isinstance(group, Tiles):
                 self._place_in_tiles(group, born)
-        needed = []
+        needed, buffer, type_ = [], self.buffer, facts.type
+        is_slot = [self._is_slot(t) for t in facts.tape.types]
+        nbytes = [size * ITEMSIZE[dtype] for size, dtype in zip(facts.size, facts.dtype)]
         for storage, first in enumerate(born):
-            if first is None or self.buffer[storage]:
+            if first is None or buffer[storage]:
                 continue
-            type = facts.tape.type_of(storage) if storage < facts.n else schedule.extra[storage - facts.n][0]
-            if not self._is_slot(type):
-                needed.append((first, last[storage], classify.count(type.shape) * ITEMSIZE[type.dtype], storage))
+            if storage < facts.n:
+                t = type_[storage]
+                if not is_slot[t]:
+                    needed.append((first, last[storage], nbytes[t], storage))
+            else:
+                type = schedule.extra[storage - facts.n][0]
+                if not self._is_slot(type):
+                    needed.append((first, last[storage], classify.count(type.shape) * ITEMSIZE[type.dtype], storage))
         offsets, top = packed(needed, top)
         for storage, offset in offsets.items():
             self.base[storage] = offset
@@ -216,18 +198,52 @@ class Layout:
         tiles.local, _ = packed(needed, 0)
 
 
+def _touched(schedule, group):
+    """(storage, whether it is written) for what a group does by other means than operands and results of its records."""
+    if isinstance(group, Loop):
+        for _, _, _, place in group.closings:
+            yield place[0], True
+        for place, _ in group.reads:
+            yield place[0], False
+    elif isinstance(group, Run):
+        n = schedule.facts.n
+        for item in group.items:
+            if item >= n:
+                _, _, target, a, b = schedule.moves[item - n]
+                yield target[0], True
+                yield a[0], False
+                if b:
+                    yield b[0], False
+        for _, place in group.guards:
+            yield place[0], False
+    elif isinstance(group, Tiles):
+        for member in group.groups:
+            yield from _touched(schedule, member)
+        for total in group.sums:
+            yield total.storage, True
+    else:
+        yield group.result[1][0], True
+        for _, place in group.operands:
+            yield place[0], False
+
 
 def packed(needed, top):
-    """({key: offset}, end): memory from `top` on for [(first use, last use, bytes, key)], sorted; what is not used at once shares it."""
-    free, busy, offsets = [], [], {}  # sorted (bytes, offset); heap of (last use, bytes, offset)
+    """({key: offset}, end): memory from `top` on for [(first use, last use, bytes, key)]; what is not used at once shares it."""
+    free, sizes = {}, []  # bytes -> offsets of free pieces of this size; the sizes that there are, in order
+    busy, offsets = [], {}  # heap of (last use, bytes, offset)
     for first, final, nbytes, key in sorted(needed):
         nbytes = (nbytes + 63) // 64 * 64
         while busy and busy[0][0] < first:
             _, size, offset = heappop(busy)
-            insort(free, (size, offset))
-        at = bisect_left(free, (nbytes, -1))
-        if at < len(free) and free[at][0] <= 2 * nbytes:
-            nbytes, offset = free.pop(at)
+            if size not in free:
+                insort(sizes, size)
+            free.setdefault(size, []).append(offset)
+        at = bisect_left(sizes, nbytes)
+        if at < len(sizes) and sizes[at] <= 2 * nbytes:
+            nbytes = sizes[at]
+            offset = free[nbytes].pop()
+            if not free[nbytes]:
+                del free[nbytes], sizes[at]
         else:
             offset, top = top, top + nbytes
         offsets[key] = offset

@@ -33,9 +33,10 @@ except ImportError as error:
 
 from .threads import team  # noqa: E402  needs the kernel
 
-FORMAT = 2  # of the words; the compiled kernel must have the same
+FORMAT = 3  # of the words; the compiled kernel must have the same
 DTYPE_CODE = {name: code for code, name in enumerate(NATIVE)}
 from_buffer = ffi.from_buffer
+_POINTERS = ffi.typeof("void *[]")
 CHARS = ffi.typeof("char[]")  # from_buffer(CHARS, x, True): x must be writable; faster than with keywords
 _C_TYPE = {"bool": "uint8_t", "i32": "int32_t", "i64": "int64_t", "f32": "float", "f64": "double"}
 
@@ -91,7 +92,7 @@ class Workspace:
             raise MemoryError(f"no memory for a workspace of {program.arena_bytes} bytes")
         self.c = ffi.gc(c, lib.tj_workspace_free)
         self.program = program._c  # the kernel's workspace points to its program
-        self.views = {}
+        self.views = {}  # number of a host function -> the arrays of its operands and its result
 
 
 class _Memory:
@@ -112,6 +113,16 @@ def new_cell(dtype):
 def new_pointers(count):
     """(pointers, byte lengths): arrays for `count` buffers, as lib.tj_run takes them."""
     return ffi.new("void *[]", count), ffi.new("uint64_t[]", count)
+
+
+def new_pointer_table(count):
+    """The pointers alone."""
+    return ffi.new(_POINTERS, count)
+
+
+def new_lengths(nbytes):
+    """The byte lengths alone."""
+    return ffi.new("uint64_t[]", nbytes)
 
 
 def _nbytes(view):
@@ -252,32 +263,36 @@ class Program:
 
     def finish(self, ws, status, inputs, outputs):
         """Go on after a sweep answered `status`: through host calls to the end, or raise what the status means."""
-        while status == lib.TJ_HOST:
-            self._call_host(ws, self.hosts[lib.tj_detail(ws.c, 0)], (inputs, outputs))
-            status = lib.tj_resume(ws.c)
+        status = self.through_hosts(ws, status, (inputs, outputs))
         if status:
             raise self._error(ws, status)
 
-    def _call_host(self, ws, call, arrays):
-        operands = [self._view(ws, view, False, arrays) for view in call.operands]
+    def through_hosts(self, ws, status, buffers):
+        """Do the host calls at which sweeps stop, until one answers something else: return that. `buffers` are kept alive by what the host functions see."""
         with np.errstate(all="ignore"):
-            value = np.asarray(call.function(*operands))
-        result = self._view(ws, call.result, True, arrays)
+            while status == lib.TJ_HOST:
+                self._call_host(ws, lib.tj_detail(ws.c, 0), buffers)
+                status = lib.tj_resume(ws.c)
+        return status
+
+    def _call_host(self, ws, number, buffers):
+        call = self.hosts[number]
+        views = ws.views.get(number)
+        if views is None:
+            views = [self._view(ws, view, view is call.result, buffers) for view in (*call.operands, call.result)]
+            if not any(view.buffer for view in (*call.operands, call.result)):  # in the arena, which stays where it is
+                ws.views[number] = views
+        *operands, result = views
+        value = np.asarray(call.function(*operands))
         if value.shape != result.shape:
             raise ProgramError(f"host function {call.function} gave shape {value.shape}, the tape says {result.shape}")
         np.copyto(result, value, casting="same_kind")
 
-    def _view(self, ws, view, writable, arrays):
-        """The array of a View. Arena views are made once per workspace; external buffers move from run to run."""
-        key = (view, writable)
-        array = ws.views.get(key)
-        if array is None:
-            address = int(ffi.cast("uintptr_t", lib.tj_base(ws.c, view.buffer))) + view.offset
-            memory = _Memory(address, _nbytes(view), writable, (ws.c, ws.program, arrays))
-            array = np.asarray(memory).view(DTYPE_OF_NAME[view.dtype]).reshape(view.shape)
-            if view.buffer == 0:
-                ws.views[key] = array
-        return array
+    def _view(self, ws, view, writable, buffers):
+        """The array of a View; of an external buffer, one that keeps the `buffers` of this run alive."""
+        address = int(ffi.cast("uintptr_t", lib.tj_base(ws.c, view.buffer))) + view.offset
+        memory = _Memory(address, _nbytes(view), writable, (ws.c, ws.program, buffers if view.buffer else ()))
+        return np.asarray(memory).view(DTYPE_OF_NAME[view.dtype]).reshape(view.shape)
 
     def _error(self, ws, status):
         first, second = lib.tj_detail(ws.c, 0), lib.tj_detail(ws.c, 1)

@@ -300,5 +300,5 @@ def guard(s, k):
     s.read(place[0], run)
 
 
-HANDLERS = [None, None, lambda s, k: s.elementwise(k), view, reduction, update, take_update, concatenate, fill, step, guard, host]
+HANDLERS = [None, None, None, view, reduction, update, take_update, concatenate, fill, step, guard, host]
 assert len(HANDLERS) == len(classify.KINDS)

@@ -93,7 +93,7 @@ def _lengths(schedule, order):
         if isinstance(group, Loop):
             for n in set(group.shape):
                 if n >= LEAST_LENGTH:
-                    work[n] = work.get(n, 0) + classify.count(group.shape) * (len(group.records) + len(group.reads))
+                    work[n] = work.get(n, 0) + classify.count(group.shape) * (len(group.steps) + len(group.reads))
     return sorted((n for n, amount in work.items() if amount >= LEAST_WORK), key=lambda n: -work[n])[:MOST_LENGTHS]
 
 

@@ -41,15 +41,16 @@ def reverse(builder, seeds, sources, start=0):
     kept = set(sources)
     kind = [row.kind for row in ROWS]
     pull = template_pull(builder, active, scaled)
-    for k in range(len(tape) - 1, start - 1, -1):
-        if k not in cotangent or not active[k]:
+    op, first, operands, lines = tape.op.tolist(), tape.first.tolist(), tape.operands.tolist(), tape.line.tolist()
+    for k in range(len(op) - 1, start - 1, -1):
+        if not active[k] or k not in cotangent:
             continue
         ct = cotangent[k] if k in kept else cotangent.pop(k)
-        code = tape.op[k]
+        code = op[k]
         if kind[code] == "special":
             continue
-        builder.line = tape.line[k]
-        if kind[code] == "elementwise" and pull(code, k, tape.operands_of(k), ct, cotangent):
+        builder.line = lines[k]
+        if kind[code] == "elementwise" and pull(code, k, operands[first[k]:first[k + 1]], ct, cotangent):
             continue
         _PULL[kind[code]](builder, ROWS[code], k, Expr(builder, ct), active, cotangent)
     return [cotangent.get(id) for id in sources]

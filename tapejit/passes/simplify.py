@@ -119,6 +119,7 @@ def _translate(builder, tape, k, code, mapped):
 
 
 KEPT = frozenset([GUARD, *(row.code for row in ROWS if row.raises)])
+_KEPT = np.array(sorted(KEPT), dtype=np.uint16)
 
 
 def live_records(tape, guards=True):
@@ -129,6 +130,11 @@ def live_records(tape, guards=True):
         live[id] = 1
     for id in tape.inputs:
         live[id] = 1
+    if guards and len(operands):  # where every other record is an operand of some record, none is dead
+        used = np.frombuffer(live, dtype=bool) | np.isin(np.frombuffer(op, np.uint16), _KEPT)
+        used[np.frombuffer(operands, np.int32)] = True
+        if used.all():
+            return bytearray(b"\1") * len(op)
     for k in range(len(op) - 1, -1, -1):
         if live[k] or (guards and op[k] in KEPT):
             live[k] = 1

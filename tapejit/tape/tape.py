@@ -162,6 +162,7 @@ class Builder:
         self.line = 0
         self.rewrite = rewrite or {}
         self._seen = {}  # (op, operands, param index) -> id
+        self._numbers = {}  # (nonzero number, dtype) -> id of the constant
         self._types = {type: k for k, type in enumerate(tape.types)}
         self._params = {_param_key(params): k for k, params in enumerate(tape.params)}
         self._lines = {where: k for k, where in enumerate(tape.lines)}
@@ -260,7 +261,13 @@ class Builder:
 
     def number(self, value, dtype):
         """The id of a 0-d constant."""
-        return self.constant(DTYPE_OF_NAME[dtype].type(value))
+        key = value, dtype
+        id = self._numbers.get(key)
+        if id is None:
+            id = self.constant(DTYPE_OF_NAME[dtype].type(value))
+            if value:  # zeros are told apart by sign, which a dict does not
+                self._numbers[key] = id
+        return id
 
     def guard(self, id, expected):
         """Append the assumption that a value equals `expected`: a bool or int for a scalar, a Literal for an array."""

@@ -270,6 +270,14 @@ class Reads:
             self._checker = _compile(list(self.entries.values()))
         return self._checker
 
+    def condition(self):
+        """(source of an expression that is true while nothing has changed, the names in it); where it raises, something has."""
+        entries = list(self.entries.values())
+        if len(entries) > WRITTEN_OUT:
+            return "unchanged()", {"unchanged": self.checker()}
+        tests, constants = _tests(entries, "u")
+        return " and ".join(tests) or "True", {**constants, **_FUNCTIONS}
+
 
 def written(trace, what):
     """The error for a function that writes into an array of its caller."""
@@ -305,16 +313,19 @@ def _expression(place, owner, key, key_name):
     return _PLACES[place][0].format(o=owner, k=key_name)
 
 
-def _compile(entries):
-    """One function that is True while all entries hold."""
-    names = {}  # id -> parameter name
-    constants = []
+_FUNCTIONS = {"same_value": same_value, "same_items": same_items, "member_of": member_of, "ndarray": np.ndarray}  # what tests may call
+WRITTEN_OUT = 8  # tests that a generated function makes itself
+
+
+def _tests(entries, prefix):
+    """(sources of the tests that entries hold, {name: constant in them}); the names begin with `prefix`."""
+    names, constants = {}, {}  # id -> name, name -> value
 
     def constant(value):
         name = names.get(id(value))
         if name is None:
-            name = names[id(value)] = f"c{len(constants)}"
-            constants.append(value)
+            name = names[id(value)] = f"{prefix}{len(constants)}"
+            constants[name] = value
         return name
 
     tests = []
@@ -327,11 +338,16 @@ def _compile(entries):
             continue
         v = repr(expected) if expected is None or type(expected) in (bool, int) and test != "same" else constant(expected)
         tests.append(f"{k} not in {o}" if place == "has item" else _TESTS[test][0].format(e=e, v=v))
-    parameters = "".join(f", c{k}=c{k}" for k in range(len(constants)))
-    source = (f"def unchanged(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=ndarray{parameters}):\n"
+    return tests, constants
+
+
+def _compile(entries):
+    """One function that is True while all entries hold."""
+    tests, namespace = _tests(entries, "c")
+    parameters = "".join(f", {name}={name}" for name in (*_FUNCTIONS, *namespace)).removeprefix(", ")
+    source = (f"def unchanged({parameters}):\n"
               "  try:\n    return (\n      " + " and\n      ".join(tests or ["True"]) + ")\n  except Exception:\n    return False\n")
-    namespace = {f"c{k}": value for k, value in enumerate(constants)}
-    namespace.update(same_value=same_value, same_items=same_items, member_of=member_of, ndarray=np.ndarray)
+    namespace.update(_FUNCTIONS)
     code = _codes.get(source)
     if code is None:
         if len(_codes) >= 256:

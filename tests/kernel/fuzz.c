@@ -162,7 +162,7 @@ static double work_of(const uint64_t *words, uint64_t n_words) {
             length = tj_ops[opcode - TJ_FIRST_ELEMENTWISE].arity == 3 ? 3 : 2;
         else if (opcode == TJ_END)
             length = 1;
-        else if (opcode >= TJ_LOAD1 && opcode <= TJ_STORE8)
+        else if ((opcode >= TJ_LOAD1 && opcode <= TJ_STORE8) || (opcode >= TJ_MULTIPLY_ADD && opcode < TJ_STRUCTURAL))
             length = 3;
         else if (opcode == TJ_LOOP) {
             for (uint64_t k = 0; k < (w[1] & 0xffff); k++)

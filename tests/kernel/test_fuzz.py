@@ -52,6 +52,8 @@ def seed_programs():
                 ("remainder", "i32"), ("cast_bool", "f64"), ("cast_i64", "f32"), ("add", "f32"), ("cast_f64", "i64"))):
             assembler.scalar(op, dtype, 40 + 8 * k, 8 * k, 32)
         assembler.scalar("where", "f64", 200, 32, 8, 16)
+        for k, kind in enumerate(("multiply_add", "multiply_subtract", "subtract_product")):
+            assembler.product(kind, 208 + 8 * k, 200, 8, 32)
         assembler.host(0)
         assembler.store("f64", 200, 2, 0)
         assembler.store("f32", 40, 2, 0)

@@ -39,7 +39,7 @@ def test_random_tapes_run_in_tiles(everywhere, threads, effort):
         for position, (expected, found, again) in enumerate(zip(interpret(tape, inputs), *run_twice(tape, inputs, late))):
             assert np.array_equal(expected, found), f"seed {seed}, output {position}"
             assert np.array_equal(found, again), f"seed {seed}, output {position}, segment 1 run again"
-        tiled += "tiles of" in compile_tape(tape, late).summary
+        tiled += "tiles of" in compile_tape(tape, late).summary()
     assert tiled > 40 * effort
 
 
@@ -103,7 +103,7 @@ def test_functions_of_a_long_axis(name, everywhere, threads):
     """Value and gradient are those of the interpreter, and the same to the bit at 1, 2, 3 and 8 threads."""
     function, *arguments = FUNCTIONS[name]
     compiled = tj.value_and_grad(function, argnums=tuple(range(len(arguments))))
-    assert "tiles of" in compile_tape(compiled.tape(*arguments)).summary
+    assert "tiles of" in compile_tape(compiled.tape(*arguments)).summary()
     results = []
     for count in (1, 2, 3, 8):
         threads(count)
