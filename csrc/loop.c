@@ -327,11 +327,12 @@ void tj_loop_run(tj_workspace *w, const tj_loop *loop) {
         w->cascades[k].count = 0;
         w->cascades[k].address = NULL;
     }
+    const size_t apart = (size_t)loop->block * 8 + 64; /* off a power of two, so that registers spread evenly over the sets of L1 */
     for (uint32_t k = 0; k < loop->n_results; k++)
-        w->slots[loop->n_inputs + k] = w->blocks + (size_t)loop->step_memory[k] * TJ_BLOCK_BYTES;
+        w->slots[loop->n_inputs + k] = w->blocks + (size_t)loop->step_memory[k] * apart;
     for (uint32_t k = 0; k < loop->n_inputs; k++) {
         const tj_operand *input = &loop->inputs[k];
-        w->slots[k] = w->blocks + (size_t)input->memory * TJ_BLOCK_BYTES;
+        w->slots[k] = w->blocks + (size_t)input->memory * apart;
         if (input->mode == TJ_FIXED) {
             const int64_t rows = loop->long_rows ? 1 : loop->rows < loop->rows_per_block ? loop->rows : loop->rows_per_block;
             const int64_t columns = loop->long_rows ? loop->block : loop->columns;

@@ -190,8 +190,13 @@ class _Record:
         return math.prod(self.shape_of(o))
 
     def stretched(self, o):
-        """Elements that are moved to stretch an operand to the result."""
-        return self.size if self.shape_of(o) != self.shape and self.size_of(o) > 1 else 0
+        """Elements that are moved a few at a time to stretch an operand to the result: none where it is repeated in long pieces."""
+        shape = self.shape_of(o)
+        if self.size_of(o) == 1 or shape == self.shape:
+            return 0
+        last_grows = shape[-1] == 1
+        next_grows = len(shape) > 2 and shape[-2] == 1 != self.shape[-2] and self.size_of(o) > shape[-1]
+        return self.size if last_grows or next_grows else 0
 
 
 _LIKE_ELEMENTWISE = frozenset(("cast", "ldexp", "stop_gradient"))
