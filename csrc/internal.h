@@ -98,6 +98,8 @@ typedef struct {
     uint16_t memory;                          /* inputs: block register that receives copies; outputs: slot that is written */
     uint8_t kind, dtype, size, mode;
     uint8_t in_place;                         /* outputs: the last micro-operation writes to memory itself */
+    uint8_t moved_along;                      /* by its neighbour, see `neighbour` */
+    uint32_t neighbour;                       /* 0, or 1 + the place of the operand with which it is moved: 8 bytes before or behind each element */
     int64_t offset, row_stride, column_stride;
     int64_t low, high;                        /* the bytes that it touches */
     int64_t *strides;                         /* of the outer axes, whose last is the row axis */
