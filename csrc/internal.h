@@ -19,6 +19,7 @@ enum {
     TJ_BLOCK = 256,                           /* elements of a block register */
     TJ_SHORT_BLOCK = 128,                     /* used by loops with more than TJ_FEW registers, to stay near L1 */
     TJ_FEW = 6,
+    TJ_MANY = 32,                             /* with more than these they outgrow L1 all the same, and long blocks take fewer steps */
     TJ_BLOCK_BYTES = TJ_BLOCK * 8 + 64,       /* its bytes; off a power of two, so that registers do not share cache sets */
     TJ_MAX_NDIM = 64,
     TJ_MAX_REGISTERS = 4096,

@@ -1,5 +1,6 @@
 /* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is 128
- * or 256 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
+ * or 256 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1 or
+ * near it. Columns that lie side by side are brought in and taken out two at a time.
  * A `walk` goes through the rows of a block in pieces that one operand steps through with one row stride. */
 #include "internal.h"
 

@@ -235,7 +235,8 @@ static void merge_axes(planner *plan) {
     loop->rows = 1;
     for (uint32_t axis = 0; axis < loop->n_outer; axis++)
         loop->rows *= loop->shape[axis];
-    loop->block = plan->n_memories + n <= TJ_FEW ? TJ_BLOCK : TJ_SHORT_BLOCK;
+    const uint32_t registers = plan->n_memories + n;
+    loop->block = registers <= TJ_FEW || registers > TJ_MANY ? TJ_BLOCK : TJ_SHORT_BLOCK;
     loop->long_rows = loop->columns > loop->block;
     loop->rows_per_block = loop->long_rows ? 1 : loop->block / loop->columns;
 }

@@ -6,7 +6,7 @@ import time
 from collections import namedtuple
 
 from ..tape.verify import verify_tape
-from .columns import split_columns
+from .columns import may_have_columns, split_columns
 from .differentiate import active_records, forward, reverse
 from .markers import without_markers
 from .simplify import live_records, remove_dead, simplify, without_guards
@@ -51,7 +51,7 @@ def derive(tape, differentiate=None):
 
     builder = None
     simple = phase("simplify", simplified, tape)
-    out = phase("split columns", split, simple)
+    out = phase("split columns", split, simple) if may_have_columns(simple) else simple
     if differentiate is not None:
         phase("differentiate", appended, out)
     if out is not simple or differentiate is not None:

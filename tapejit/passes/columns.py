@@ -52,6 +52,11 @@ def split_columns(builder):
     return builder
 
 
+def may_have_columns(tape):
+    """Whether a value of the tape has a shape that could be split."""
+    return any(_is_tall(type_) for type_ in tape.types)
+
+
 def _is_tall(type_):
     shape = type_.shape
     return len(shape) > 1 and 2 <= shape[-1] <= MOST_COLUMNS and math.prod(shape[:-1]) >= LONG and type_.dtype in NATIVE
