@@ -19,6 +19,7 @@ enum {
     TJ_BLOCK = 256,                           /* elements of a block register */
     TJ_SHORT_BLOCK = 128,                     /* used by loops with more than TJ_FEW registers, to stay near L1 */
     TJ_FEW = 6,
+    TJ_MANY = 32,                             /* with more than these they outgrow L1 all the same, and long blocks take fewer steps */
     TJ_BLOCK_BYTES = TJ_BLOCK * 8 + 64,       /* its bytes; off a power of two, so that registers do not share cache sets */
     TJ_MAX_NDIM = 64,
     TJ_MAX_REGISTERS = 4096,
@@ -98,6 +99,8 @@ typedef struct {
     uint16_t memory;                          /* inputs: block register that receives copies; outputs: slot that is written */
     uint8_t kind, dtype, size, mode;
     uint8_t in_place;                         /* outputs: the last micro-operation writes to memory itself */
+    uint8_t moved_along;                      /* by its neighbour, see `neighbour` */
+    uint32_t neighbour;                       /* 0, or 1 + the place of the operand with which it is moved: 8 bytes before or behind each element */
     int64_t offset, row_stride, column_stride;
     int64_t low, high;                        /* the bytes that it touches */
     int64_t *strides;                         /* of the outer axes, whose last is the row axis */

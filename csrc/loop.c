@@ -1,5 +1,6 @@
 /* Runs a planned loop: brings a block of inputs in, runs the micro-operations over it, takes the outputs out. A block is 128
- * or 256 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1.
+ * or 256 elements: whole rows when rows are short, else a piece of one row. Everything between stays in block registers, in L1 or
+ * near it. Columns that lie side by side are brought in and taken out two at a time.
  * A `walk` goes through the rows of a block in pieces that one operand steps through with one row stride. */
 #include "internal.h"
 
@@ -52,6 +53,44 @@ void tj_scatter(void *dst, const void *source, int64_t rows, int64_t columns, in
     case 8: TJ_SCATTER_AS(uint64_t); break;
     case 4: TJ_SCATTER_AS(uint32_t); break;
     default: TJ_SCATTER_AS(uint8_t);
+    }
+}
+
+/* Two columns at once: elements of 8 bytes at `low` and 8 bytes behind it, `stride` bytes from row to row. */
+#if defined(__GNUC__)
+typedef uint64_t couple __attribute__((vector_size(16), aligned(8), may_alias));
+
+TJ_INLINE couple first_of(couple a, couple b) { return (couple){a[0], b[0]}; }
+TJ_INLINE couple second_of(couple a, couple b) { return (couple){a[1], b[1]}; }
+#endif
+
+static void gather_couple(uint64_t *first, uint64_t *second, const uint8_t *low, int64_t n, int64_t stride) {
+    int64_t k = 0;
+#if defined(__GNUC__)
+    for (; k + 2 <= n; k += 2) {
+        const couple a = *(const couple *)(low + k * stride), b = *(const couple *)(low + (k + 1) * stride);
+        *(couple *)(first + k) = first_of(a, b);
+        *(couple *)(second + k) = second_of(a, b);
+    }
+#endif
+    for (; k < n; k++) {
+        first[k] = *(const uint64_t *)(low + k * stride);
+        second[k] = *(const uint64_t *)(low + k * stride + 8);
+    }
+}
+
+static void scatter_couple(uint8_t *low, const uint64_t *first, const uint64_t *second, int64_t n, int64_t stride) {
+    int64_t k = 0;
+#if defined(__GNUC__)
+    for (; k + 2 <= n; k += 2) {
+        const couple a = *(const couple *)(first + k), b = *(const couple *)(second + k);
+        *(couple *)(low + k * stride) = first_of(a, b);
+        *(couple *)(low + (k + 1) * stride) = second_of(a, b);
+    }
+#endif
+    for (; k < n; k++) {
+        *(uint64_t *)(low + k * stride) = first[k];
+        *(uint64_t *)(low + k * stride + 8) = second[k];
     }
 }
 
@@ -280,7 +319,7 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
             const int64_t n = loop->columns - column < loop->block ? loop->columns - column : loop->block;
             for (uint32_t k = 0; k < loop->n_inputs; k++) {
                 const tj_operand *input = &loop->inputs[k];
-                if (input->mode == TJ_FIXED || (input->mode == TJ_ROW && column > 0))
+                if (input->mode == TJ_FIXED || (input->mode == TJ_ROW && column > 0) || input->moved_along)
                     continue;
                 if (input->mode == TJ_DIRECT && column > 0) {
                     w->slots[k] = (uint8_t *)w->slots[k] + loop->block * input->size;
@@ -289,7 +328,13 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
                 uint8_t *address = row_address(loop, input, w->base[input->buffer], index) + column * input->column_stride;
                 if (input->mode == TJ_DIRECT)
                     w->slots[k] = address;
-                else
+                else if (input->neighbour) {
+                    const uint32_t j = input->neighbour - 1;
+                    if (loop->inputs[j].offset > input->offset)
+                        gather_couple(w->slots[k], w->slots[j], address, n, input->column_stride);
+                    else
+                        gather_couple(w->slots[j], w->slots[k], address - 8, n, input->column_stride);
+                } else
                     tj_gather(w->slots[k], address, 1, n, 0, input->column_stride, input->size);
             }
             for (uint32_t k = 0; k < loop->n_outputs; k++) {
@@ -300,10 +345,16 @@ static void run_long_rows(tj_workspace *w, const tj_loop *loop, uint8_t *tempora
             run_steps(w->slots, loop, (size_t)n);
             for (uint32_t k = 0; k < loop->n_outputs; k++) {
                 const tj_operand *output = &loop->outputs[k];
-                if (output->in_place)
+                if (output->in_place || output->moved_along)
                     continue;
                 uint8_t *address = row_address(loop, output, w->base[output->buffer], index) + column * output->column_stride;
-                if (output->kind == TJ_KIND_STORE)
+                if (output->neighbour) {
+                    const void *source = w->slots[output->memory], *next = w->slots[loop->outputs[output->neighbour - 1].memory];
+                    if (loop->outputs[output->neighbour - 1].offset > output->offset)
+                        scatter_couple(address, source, next, n, output->column_stride);
+                    else
+                        scatter_couple(address - 8, next, source, n, output->column_stride);
+                } else if (output->kind == TJ_KIND_STORE)
                     tj_scatter(address, w->slots[output->memory], 1, n, 0, output->column_stride, output->size);
                 else
                     reduce_piece(output, &w->cascades[k], address, w->slots[output->memory], 1, n, temporary);
@@ -327,11 +378,12 @@ void tj_loop_run(tj_workspace *w, const tj_loop *loop) {
         w->cascades[k].count = 0;
         w->cascades[k].address = NULL;
     }
+    const size_t apart = (size_t)loop->block * 8 + 64; /* off a power of two, so that registers spread evenly over the sets of L1 */
     for (uint32_t k = 0; k < loop->n_results; k++)
-        w->slots[loop->n_inputs + k] = w->blocks + (size_t)loop->step_memory[k] * TJ_BLOCK_BYTES;
+        w->slots[loop->n_inputs + k] = w->blocks + (size_t)loop->step_memory[k] * apart;
     for (uint32_t k = 0; k < loop->n_inputs; k++) {
         const tj_operand *input = &loop->inputs[k];
-        w->slots[k] = w->blocks + (size_t)input->memory * TJ_BLOCK_BYTES;
+        w->slots[k] = w->blocks + (size_t)input->memory * apart;
         if (input->mode == TJ_FIXED) {
             const int64_t rows = loop->long_rows ? 1 : loop->rows < loop->rows_per_block ? loop->rows : loop->rows_per_block;
             const int64_t columns = loop->long_rows ? loop->block : loop->columns;

@@ -235,7 +235,8 @@ static void merge_axes(planner *plan) {
     loop->rows = 1;
     for (uint32_t axis = 0; axis < loop->n_outer; axis++)
         loop->rows *= loop->shape[axis];
-    loop->block = plan->n_memories + n <= TJ_FEW ? TJ_BLOCK : TJ_SHORT_BLOCK;
+    const uint32_t registers = plan->n_memories + n;
+    loop->block = registers <= TJ_FEW || registers > TJ_MANY ? TJ_BLOCK : TJ_SHORT_BLOCK;
     loop->long_rows = loop->columns > loop->block;
     loop->rows_per_block = loop->long_rows ? 1 : loop->block / loop->columns;
 }
@@ -325,6 +326,37 @@ static int writes_in_place(const tj_loop *loop, uint32_t k) {
     return 1;
 }
 
+/* Whether two operands see neighbouring columns of 8 bytes of the same rows. */
+static int are_neighbours(const tj_loop *loop, const tj_operand *a, const tj_operand *b) {
+    const int64_t apart = a->offset - b->offset, stride = a->column_stride;
+    if (a->mode != TJ_GATHER || b->mode != TJ_GATHER || a->size != 8 || b->size != 8 || a->buffer != b->buffer || stride != b->column_stride ||
+        (apart != 8 && apart != -8) || (stride < 16 && stride > -16))
+        return 0;
+    for (uint32_t axis = 0; axis < loop->n_outer; axis++)
+        if (a->strides[axis] != b->strides[axis] || a->strides[axis] % stride)
+            return 0;
+    return 1;
+}
+
+/* Pairs columns of arrays of rows, which then go through registers of two elements. Outputs are stored in their order, so only those that
+   come one behind the other are paired. */
+static void pair_neighbours(tj_loop *loop) {
+    for (uint32_t k = 0; k < loop->n_inputs; k++)
+        for (uint32_t j = k + 1; j < loop->n_inputs && !loop->inputs[k].moved_along; j++)
+            if (!loop->inputs[j].moved_along && are_neighbours(loop, &loop->inputs[k], &loop->inputs[j])) {
+                loop->inputs[k].neighbour = 1 + j;
+                loop->inputs[j].moved_along = 1;
+                break;
+            }
+    for (uint32_t k = 0; k + 1 < loop->n_outputs; k++) {
+        tj_operand *output = &loop->outputs[k], *next = output + 1;
+        if (!output->moved_along && output->kind == TJ_KIND_STORE && next->kind == TJ_KIND_STORE && are_neighbours(loop, output, next)) {
+            output->neighbour = 2 + k;
+            next->moved_along = 1;
+        }
+    }
+}
+
 static void raise(uint64_t *most, uint64_t value) {
     if (value > *most)
         *most = value;
@@ -374,6 +406,8 @@ int tj_plan_loop(tj_loader *loader, uint64_t length) {
             loop->outputs[k].mode = is_direct(loop, &loop->outputs[k]) ? TJ_DIRECT : TJ_GATHER;
             loop->outputs[k].in_place = (uint8_t)writes_in_place(loop, k);
         }
+        if (loop->long_rows)
+            pair_neighbours(loop);
     }
     loop->n_memories = plan.n_memories;
     raise(&loader->program->most_memories, plan.n_memories);

@@ -21,7 +21,7 @@ from .schedule_records import HANDLERS, NUMPY_MATMUL, products
 from .views import stretched
 
 _INDEX_ADD, _BROADCAST, _TAKE, _MATMUL, _TRANSPOSE = (OPS[name].code for name in ("index_add", "broadcast", "take", "matmul", "transpose"))
-LIVE_LIMIT = 48  # values that a loop keeps at once: block registers beyond this fall out of the first-level cache
+LIVE_LIMIT = 64  # values that a loop keeps at once: its block registers stay in the second-level cache, and a cut stores all that live on
 FEW_WORDS = 16  # elements of an output that are stored one by one
 RECORDS_LIMIT = 200  # records and closings of a loop
 

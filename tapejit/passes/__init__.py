@@ -6,6 +6,7 @@ import time
 from collections import namedtuple
 
 from ..tape.verify import verify_tape
+from .columns import may_have_columns, split_columns
 from .differentiate import active_records, forward, reverse
 from .markers import without_markers
 from .simplify import live_records, remove_dead, simplify, without_guards
@@ -15,7 +16,7 @@ VERIFY_EACH_PASS = False  # the tests set it: every tape that a pass makes is he
 Phase = namedtuple("Phase", "name seconds records_in records_out")
 Phase.__doc__ = "One pass over a tape: its name, how long it took in seconds, and the number of records before and after."
 
-__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify", "without_guards", "without_markers"]
+__all__ = ["Phase", "active_records", "derive", "forward", "live_records", "remove_dead", "reverse", "simplify", "split_columns", "without_guards", "without_markers"]
 
 
 def derive(tape, differentiate=None):
@@ -43,10 +44,17 @@ def derive(tape, differentiate=None):
         builder = simplify(tape)
         return builder.tape
 
+    def split():
+        nonlocal builder
+        builder = split_columns(builder)
+        return builder.tape
+
     builder = None
-    out = phase("simplify", simplified, tape)
+    simple = phase("simplify", simplified, tape)
+    out = phase("split columns", split, simple) if may_have_columns(simple) else simple
     if differentiate is not None:
         phase("differentiate", appended, out)
+    if out is not simple or differentiate is not None:
         out = phase("remove dead", lambda: remove_dead(out), out)
     out.log = log
     return out

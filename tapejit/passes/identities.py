@@ -289,6 +289,10 @@ def _reshape(builder, operands, params):
     if name == "index" and params[0] == ():  # one element
         idx = builder.tape.params_of(x)[0]
         return _emit(builder, "index", _operands(builder, x), tuple(item if isinstance(item, int) else item[0] for item in idx))
+    if name == "index" and builder.type_of(x).shape == (*params[0], 1):  # a slice of one element is an integer
+        idx = builder.tape.params_of(x)[0]
+        if not isinstance(idx[-1], int):
+            return _emit(builder, "index", _operands(builder, x), (*idx[:-1], idx[-1][0]))
     base = _uniform_base(builder, x)
     return None if base is None else _emit(builder, "broadcast", (base,), params[0])
 
@@ -352,6 +356,8 @@ def _index(builder, operands, params):
             return _emit(builder, "index", (base,), idx)
     if name == "reshape" and not index_shape(idx):
         return _element_of_reshape(builder, x, idx)
+    if name == "reshape" and idx[-1] == 0 and shape == (*builder.type_of(_operands(builder, x)[0]).shape, 1):
+        return _emit(builder, "index", _operands(builder, x), idx[:-1])
     return None
 
 

@@ -75,7 +75,7 @@ def simplify(tape):
         mapped = tuple([new[o] for o in operands[first[k]:first[k + 1]]])
         builder.line = lines[k]
         if code < _ORDINARY or (code in rewrite and code not in ARITHMETIC):
-            new[k] = _translate(builder, tape, k, code, mapped)
+            new[k] = translate(builder, tape, k, code, mapped)
             if code == CONSTANT and is_plain(tape.params_of(k)[0].array):
                 plain.add(new[k])
             continue
@@ -84,7 +84,7 @@ def simplify(tape):
                 break
         else:
             if mapped[0] in plain and all(o in plain for o in mapped):
-                new[k] = _translate(builder, tape, k, code, mapped)
+                new[k] = translate(builder, tape, k, code, mapped)
                 continue
             key = (code, mapped, params[k])
             id = seen.get(key)
@@ -98,7 +98,7 @@ def simplify(tape):
                 out_line.append(lines[k])
             new[k] = id
             continue
-        new[k] = _translate(builder, tape, k, code, mapped)
+        new[k] = translate(builder, tape, k, code, mapped)
     out.outputs = [new[id] for id in tape.outputs]
     return builder
 
@@ -106,7 +106,7 @@ def simplify(tape):
 _ORDINARY = 1 + max(INPUT, CONSTANT, GUARD, HOST)
 
 
-def _translate(builder, tape, k, code, mapped):
+def translate(builder, tape, k, code, mapped):
     """The id of record k of `tape` in `builder`."""
     params = tape.params_of(k)
     if code == INPUT:

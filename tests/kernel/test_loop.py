@@ -238,3 +238,31 @@ def test_joined_steps_give_the_bits_of_single_steps(seed, dtype, effort):
             program = assemble(lambda assembler: write(assembler, single), types, types, arena_bytes=6 * n * size, simd=simd)
             program.run(list(x), list(out[single]))
         np.testing.assert_array_equal(out[0], out[1])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_columns_of_rows_are_read_and_written_as_one_by_one(seed):
+    """Columns next to each other are moved in pairs, whatever their order, and written over one another in the order of the outputs."""
+    rng = np.random.default_rng(seed)
+    shape = [(777,), (1000,), (2, 300), (257,)][seed % 4]
+    count, dtype = int(rng.integers(2, 6)), str(rng.choice(["f64", "f64", "i64", "f32"]))
+    size, step = DTYPE_OF_NAME[dtype].itemsize, int(rng.choice([1, 1, -1]))
+    x, y = make(rng, (*shape, count), dtype), make(rng, (*shape, count), dtype)
+    reads = rng.permutation(count)
+    writes = rng.integers(0, count, int(rng.integers(1, 7)))  # some twice: the last one stays
+    sources = rng.integers(0, count, len(writes))
+    whole = strides_of((*shape, count), size)[:-1]
+    backwards = (shape[-1] - 1) * whole[-1] if step < 0 else 0
+
+    def write(assembler):
+        strides = (*whole[:-1], step * whole[-1])
+        inputs = [(1, backwards + size * int(column), dtype, strides) for column in reads]
+        outputs = [("store", count + int(source), 2, size * int(column), dtype, whole) for source, column in zip(sources, writes)]
+        assembler.loop(shape, inputs, [("square", dtype, count + k, k) for k in range(count)], outputs)
+        assembler.end()
+
+    expected = y.copy()
+    for source, column in zip(sources, writes):
+        expected[..., column] = x[..., ::step, reads[source]]**2
+    assemble(write, [Type(dtype, x.shape)], [Type(dtype, y.shape)]).run([x], [y])
+    np.testing.assert_array_equal(y, expected)
