@@ -26,6 +26,7 @@ FOOTPRINT = 512 << 10  # bytes of the values between groups from which tiles are
 THREADS_NS = 100_000  # estimated nanoseconds of the groups from which threads are worth it
 LEAST_LENGTH, LEAST_WORK = 64, 1 << 14  # of an axis, and of the loops over it in elements times records: below, nothing is tried
 MOST_LENGTHS = 3  # that are tried
+MOST_SCANNED, MOST_FAILURES = 256, 24  # groups that are looked at for one set of tiles; sets that came to nothing, for one length
 FACTOR_BYTES = 64 << 10  # of the factor that every tile reads of a matrix product: larger products are left whole, to BLAS
 
 _COSTLY = frozenset("sin cos tan exp expm1 exp2 log log1p log2 log10 power sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 "
@@ -71,17 +72,20 @@ def tile(schedule):
 def _arranged(schedule, order):
     """The groups `order` (numbers) in the order in which they run, with (Tiles, numbers) in place of those that run in tiles."""
     lengths = _lengths(schedule, order)
-    users = _users(schedule) if lengths else {}
+    touches = _Touches(schedule) if lengths else None
     for n in lengths:
-        todo, order = order, []
-        while todo:
-            before, members, after = _grown(schedule, todo, n, users)
-            tiles = _made(schedule, members, n, users) if members else None
+        todo, order, failures = order, [], 0
+        while todo and failures < MOST_FAILURES:
+            before, members, after = _grown(schedule, todo, n, touches)
+            tiles = _made(schedule, members, n, touches.users) if members else None
             if tiles is not None:
                 order += [*before, (tiles, [g for g, _, _ in members])]
             else:
-                order += [g for g in todo if g not in after]
+                left = set(map(id, after))
+                order += [g for g in todo if id(g) not in left]
+                failures += 1
             todo = after
+        order += todo
     return order
 
 
@@ -97,44 +101,53 @@ def _lengths(schedule, order):
     return sorted((n for n, amount in work.items() if amount >= LEAST_WORK), key=lambda n: -work[n])[:MOST_LENGTHS]
 
 
-def _users(schedule):
-    """{storage: the groups that touch it}, with None among them for what outlives the groups."""
-    users = {}
-    for g, group in enumerate(schedule.groups):
-        for storage in set().union(*touched(schedule, group)):
-            users.setdefault(storage, set()).add(g)
-    for v in schedule.facts.tape.outputs:
-        users.setdefault(schedule.storage_of(v), set()).add(None)
-    for storage, (_, what) in enumerate(schedule.extra, schedule.facts.n):
-        if what:
-            users.setdefault(storage, set()).add(None)
-    return users
+class _Touches:
+    """Who touches what: of each group (what it reads, what it writes); `users[storage]`: its groups, and None if it outlives them."""
+
+    def __init__(self, schedule):
+        self.of_group, self.users = [touched(schedule, group) for group in schedule.groups], {}
+        for g, (reads, writes) in enumerate(self.of_group):
+            for storage in reads | writes:
+                self.users.setdefault(storage, set()).add(g)
+        for v in schedule.facts.tape.outputs:
+            self.users.setdefault(schedule.storage_of(v), set()).add(None)
+        for storage, (_, what) in enumerate(schedule.extra, schedule.facts.n):
+            if what:
+                self.users.setdefault(storage, set()).add(None)
+
+    def by(self, g):
+        """(storages read, storages written) by a group, or by the groups of tiles."""
+        if type(g) is not tuple:
+            return self.of_group[g]
+        return tuple(set().union(*parts) for parts in zip(*[self.of_group[member] for member in g[1]]))
 
 
 # --- which groups fit together ---------------------------------------------------------------------------------------
 
 
-def _grown(schedule, order, n, users):
+def _grown(schedule, order, n, touches):
     """(groups to run before, [(group, role, accesses)] that run in tiles, groups to run after)."""
     refused = set()
     while True:
-        before, members, after, across = _grown_without(schedule, order, n, refused)
+        before, members, after, across = _grown_without(schedule, order, n, refused, touches)
         inside = {g for g, _, _ in members}
-        seen = {storage for storage in across if not users[storage] <= inside}
+        seen = {storage for storage in across if not touches.users[storage] <= inside}
         if not seen:
             return before, members, after
         refused |= seen
 
 
-def _grown_without(schedule, order, n, refused):
+def _grown_without(schedule, order, n, refused, touches):
     """What `_grown` answers, and the storages that members write across; none of those in `refused` is among them."""
     before, members, after = [], [], []
     state = _State(n, refused)
     read, written = set(), set()  # by the members
     late_read, late_written = set(), set()  # by the groups that come after
     for place, g in enumerate(order):
+        if place >= MOST_SCANNED:
+            return before, members, after + order[place:], state.across & state.written
         done = type(g) is tuple  # in tiles of another length
-        reads, writes = (set().union(*parts) for parts in zip(*[touched(schedule, schedule.groups[m]) for m in (g[1] if done else (g,))]))
+        reads, writes = touches.by(g)
         waits = writes & late_read or writes & late_written or reads & late_written
         fit = None if waits or done else _fit(schedule, g, n, state)
         if fit is not None:
