@@ -42,7 +42,7 @@ def _processor():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    fields = dict(line.split("\t: ", 1) for line in lines if "\t: " in line)
+    fields = {line.split(":")[0].strip(): line.split(":", 1)[1].strip() for line in lines if ":" in line}
     wide = " with AVX-512" if "avx512f" in fields.get("flags", "") else " with AVX2" if "avx2" in fields.get("flags", "") else ""
     return fields.get("model name", platform.processor()) + wide
 

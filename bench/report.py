@@ -114,7 +114,8 @@ def readme_table(results):
         if "tapejit" not in group["peers"] or group["kind"].startswith("memory") or not (group["goals"] or group.get("last")):
             continue
         own = group["peers"]["tapejit"]["median"]
-        cells = [f"{group['peers'][peer]['median'] / own:.2g}" if peer in group["peers"] else "" for peer in columns]
+        times = [group["peers"][peer]["median"] / own if peer in group["peers"] else None for peer in columns]
+        cells = ["" if time is None else f"{time:.2g}" if time < 10 else f"{time:,.0f}" for time in times]
         yield f"| {heading(group)} | {readable(own)} | " + " | ".join(cells) + " |"
     yield ""
     yield f"Versions: {named}."

@@ -45,14 +45,16 @@ def draw(results, path):
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "tapejit"
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, panels = pyplot.subplots(2, 2, figsize=(11, 8), constrained_layout=True)
     for panel, (title, by_peer) in zip(panels.flat, results["lines"].items()):
         for peer, points in by_peer.items():
             sizes, seconds = zip(*points)
-            style = {"lw": 2.4, "marker": "o"} if peer == "tapejit" else {"lw": 1.2, "marker": ".", "ls": "--" if peer in ("c", "value") else "-"}
-            panel.loglog(sizes, seconds, color=COLOURS[peer], label=peers.TITLES[peer], **style)
+            line, dashes = (2.4, "-") if peer == "tapejit" else (1.2, "--" if peer in ("c", "value") else "-")
+            panel.loglog(sizes, seconds, dashes, marker=".", color=COLOURS[peer], lw=line, label=peers.TITLES[peer])
+        panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.set(title=title, xlabel=title.split()[1], ylabel="seconds of value and gradient")
         panel.grid(alpha=0.3)
     panels.flat[0].legend(fontsize="small")
