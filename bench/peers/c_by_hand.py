@@ -31,12 +31,14 @@ def load():
     builder.cdef(DECLARATIONS)
     builder.set_source("by_hand", Path(__file__).with_name("by_hand.c").read_text())
     folder = Path(tempfile.mkdtemp())
-    source, binary = folder / "by_hand.c", folder / "by_hand.so"
+    source, compiled, binary = folder / "by_hand.c", folder / "by_hand.o", folder / "by_hand.so"
     with contextlib.redirect_stdout(io.StringIO()):
         builder.emit_c_code(str(source))
     compiler = os.environ.get("CC", "cc").split()
-    flags = ["-O3", "-ffast-math", "-march=native", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
-    subprocess.run([*compiler, *flags, str(source), "-o", str(binary), "-lmvec", "-lm"], check=True)
+    flags = ["-O3", "-ffast-math", "-march=native", "-fPIC", f"-I{sysconfig.get_path('include')}"]
+    subprocess.run([*compiler, *flags, "-c", str(source), "-o", str(compiled)], check=True)
+    # Linked without -ffast-math: with it, loading the library would round the whole process's subnormal numbers to 0.
+    subprocess.run([*compiler, "-shared", str(compiled), "-o", str(binary), "-lmvec", "-lm"], check=True)
     spec = importlib.util.spec_from_file_location("by_hand", binary)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
