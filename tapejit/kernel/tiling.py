@@ -19,8 +19,8 @@ from .groups import Loop, Run, Step, Sum, Tiles
 from .views import unsqueeze
 
 PARTS = 16  # how many parts the tiles are shared out to: a fixed number, so that sums have a fixed order
-MULTIPLE = 8  # of which the rows of a tile are one
-TILE_BYTES = 384 << 10  # of all rows of a tile together: they stay in the second-level cache
+MULTIPLE = 16  # of which the rows of a tile are one
+TILE_BYTES = 768 << 10  # of all rows of a tile together: they stay in the second-level cache
 SUM_BYTES = 1 << 20  # of all sums of all parts together, at most, or an eighth of the values between groups
 FOOTPRINT = 512 << 10  # bytes of the values between groups from which tiles are worth it
 THREADS_NS = 100_000  # estimated nanoseconds of the groups from which threads are worth it
