@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PROGRAMS = 256, MAX_BUFFERS = 64, WORK = 200000, LONGEST = 4096, LARGEST_BUFFER = 1 << 16 };
+enum { MAX_PROGRAMS = 256, MAX_BUFFERS = 64, WORK = 200000, LONGEST = 4096, LARGEST_BUFFER = 1 << 16, MOST_MEMORY = 1 << 26 };
 
 typedef struct {
     uint64_t n_words, *words, constant_bytes, arena_bytes, n_buffers, n_segments, segments[16], n_guards, n_hosts;
@@ -291,7 +291,7 @@ static int fuzz(const program *programs, uint64_t n_programs, uint64_t count) {
         if (!loaded) {
             check(error.reason && error.word >= -1 && error.word < (int64_t)p.n_words, "a refusal without a reason");
             refused++;
-        } else if (work_of(p.words, p.n_words) > WORK) {
+        } else if (work_of(p.words, p.n_words) > WORK || tj_workspace_bytes(loaded, 0) + tj_workspace_bytes(loaded, 1) > MOST_MEMORY) {
             too_long++;
         } else {
             tj_workspace *w = tj_workspace_new(loaded);
