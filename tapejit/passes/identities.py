@@ -48,7 +48,7 @@ def stretched(builder, id, operands):
 
 _CONSTANT = OPS["constant"].code
 _BROADCAST = OPS["broadcast"].code
-_NEGATIVE, _ABSOLUTE = OPS["negative"].code, OPS["absolute"].code
+_NEGATIVE, _ABSOLUTE, _MULTIPLY = OPS["negative"].code, OPS["absolute"].code, OPS["multiply"].code
 
 
 def _maybe_constant(builder, id):
@@ -71,7 +71,30 @@ def _multiply(builder, operands, params):
                     return stretched(builder, other, operands)
                 if value == -1:
                     return stretched(builder, _emit(builder, "negative", (other,)), operands)
+                if value.dtype.kind == "f" and builder.tape.op[other] == _MULTIPLY:
+                    joined = _joined_factors(builder, value, other, operands)
+                    if joined is not None:
+                        return joined
     return _sign_outside(builder, "multiply", operands)
+
+
+def _is_power_of_two(value):
+    """Whether products with a number are exact, short of what overflows or underflows."""
+    mantissa, exponent = math.frexp(abs(float(value)))
+    return mantissa == 0.5 and -100 < exponent < 100
+
+
+def _joined_factors(builder, value, product, operands):
+    """value * (other * x) for two numbers, one of which is a power of two, as one product."""
+    for factor, x in (_operands(builder, product), _operands(builder, product)[::-1]):
+        other = builder.uniform_value(factor) if _maybe_constant(builder, factor) else None
+        if other is None or other.dtype != value.dtype or not (_is_power_of_two(value) or _is_power_of_two(other)):
+            continue
+        both = value * other
+        if 1e-30 < abs(float(both)) < 1e30:
+            number = builder.number(both, builder.type_of(product).dtype)
+            return stretched(builder, _emit(builder, "multiply", (number, x)), operands)
+    return None
 
 
 def _sign_outside(builder, name, operands):
@@ -103,8 +126,7 @@ def _divide(builder, operands, params):
         return None
     if value == 1:
         return stretched(builder, a, operands)
-    mantissa, exponent = math.frexp(abs(float(value)))
-    if mantissa == 0.5 and -100 < exponent < 100:  # a power of two: its reciprocal is exact
+    if _is_power_of_two(value):  # its reciprocal is exact
         inverse = builder.number(1 / value, builder.type_of(b).dtype)
         return stretched(builder, _emit(builder, "multiply", (a, inverse)), operands)
     return None
