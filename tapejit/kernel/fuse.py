@@ -372,6 +372,16 @@ class Schedule:
         self.born.setdefault(storage, g)
         return g
 
+    def close_place(self, kind, source, shape, dtype, place):
+        """Let a loop over `shape` bring the elements at a place to another as an output of this kind; return its number."""
+        g = self.loop_for(shape, ())
+        loop = self.groups[g]
+        self.read(source[0], g)
+        loop.closings.append((kind, loop.read(source, dtype), dtype, place))
+        loop.live += 1
+        self.born.setdefault(place[0], g)
+        return g
+
     def copy(self, v, place, after=-1):
         """Copy v to a place of its shape, behind the group `after`; return the number of the group that does."""
         facts = self.facts

@@ -5,12 +5,13 @@ what is left becomes a Step. Scalar and elementwise records are in `fuse.py` its
 """
 
 from ..ops import ROWS
+from ..ops.linear import index_shape
 from ..ops.table import Type
 from ..tape.types import ITEMSIZE
 from . import blas, classify
 from .classify import IDENTITY, UPDATES
 from .rows import NATIVE
-from .views import indexed, reshaped, row_major, stretched, transposed, turned, unsqueeze
+from .views import indexed, reshaped, row_major, squeeze, stretched, transposed, turned, unsqueeze
 
 BLAS_MATMUL = 1 << 10  # multiplications from which the kernel calls BLAS (SMALL in csrc/matmul.c)
 NUMPY_MATMUL = 1 << 18  # multiplications from which NumPy's matmul wins over the kernel's, where the kernel has no BLAS
@@ -169,9 +170,11 @@ def update(s, k):
         needs_zeros = s.parts.get(k)
         if needs_zeros is not None or (kind == "add" and covers and is_zero(s, x)):
             kind = "store"
-        storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and (covers or needs_zeros is False))
+        storage, ready = target(s, k, x, () if single else (v,), nothing_left=kind == "store" and (covers or needs_zeros not in (True, None)))
         if needs_zeros is not None:  # stored whatever has been stored before: only the zeros come first
-            before, ready = ready, s.filled.setdefault(storage, ready) if needs_zeros else -1
+            before, ready = ready, s.filled.setdefault(storage, ready) if needs_zeros is True else -1
+            for gap in needs_zeros if isinstance(needs_zeros, tuple) else ():
+                before = max(before, clear(s, storage, t, gap))
     group, how = s.reads.get(storage, (-1, None))
     if single:
         s.pos[k] = put_element(s, kind, dtype, storage, offset, v, max(ready, s.pos[v]), group)
@@ -182,6 +185,15 @@ def update(s, k):
         s.pos[k] = s.close(kind, v, (storage, offset, strides), after)
     s.pos[k] = max(s.pos[k], before)
     s.lies[k] = (storage, 0, facts.strides[t])
+
+
+def clear(s, storage, t, idx):
+    """Store zeros into a part of a storage of type t; return the number of the group that does."""
+    facts = s.facts
+    dtype, shape = facts.dtype[t], index_shape(idx)
+    offset, strides = indexed(row_major(facts.shape[t], ITEMSIZE[dtype]), idx)
+    zero = (s.new_storage(Type(dtype, ()), ("constant", 0)), 0, (0,) * len(strides))
+    return s.close_place("store", zero, squeeze(shape), dtype, (storage, offset, strides))
 
 
 def target(s, k, x, others, nothing_left=False):
