@@ -38,6 +38,7 @@ class Schedule:
     direct       storage -> position of the output whose buffer it is
     finals       per segment: (output position, value) of scalar outputs, stored at the end
     parts        {index_add record into zeros: whether the zeros are needed} for the records that may store (`parts.py`)
+    added_after  index_add record that adds -> the group behind which it and those before it, without a pause, may add
     filled       storage whose zeros are needed -> the group that makes them
     turned       {matmul record: the order of its axes in memory, where it is read through this transposition alone}
     received     {index_add record: storage of the output that it is added to in place of a sum of its own}
@@ -61,7 +62,7 @@ class Schedule:
         self._look_ahead()
         self._find_received()
         self.turned = self._find_turned()
-        self.parts, self.filled = gathered_parts(facts, self._is_zero_constant), {}
+        self.parts, self.filled, self.added_after = gathered_parts(facts, self._is_zero_constant), {}, {}
         for segment in range(1 if facts.late is None else 2):
             self._enter(segment)
             self._walk(facts.phases[2 * segment])

@@ -181,6 +181,9 @@ def update(s, k):
     else:
         if how == (offset, strides):  # a loop may write what it alone reads, element by element
             group -= 1
+        if kind == "add":  # parts may be added in any order: each comes after what was there before the first of them
+            before = max(before, ready)
+            ready = s.added_after[k] = s.added_after.get(x, ready)
         after = max(ready, group, s.run if storage in s.scattered else -1)
         s.pos[k] = s.close(kind, v, (storage, offset, strides), after)
     s.pos[k] = max(s.pos[k], before)
