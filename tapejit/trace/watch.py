@@ -275,6 +275,8 @@ def refuse_unseen(reads, spoken, path):
 
 def note_identity(reads, code):
     """Note where a function's code asks by `is` about something that is no constant, global, attribute of one, class, or result of a call."""
+    if (code.co_filename, code.co_name) == ("<string>", "__eq__"):  # a dataclass's own, which on Python 3.13 asks it of whole instances
+        return
     if reads.identity is None and _IS in code.co_code[::2]:
         before = [("", None)] * 2
         for step in dis.get_instructions(code):
