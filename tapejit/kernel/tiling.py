@@ -21,7 +21,7 @@ from .views import unsqueeze
 PARTS = 16  # how many parts the tiles are shared out to: a fixed number, so that sums have a fixed order
 MULTIPLE = 16  # of which the rows of a tile are one
 TILE_BYTES = 768 << 10  # of all rows of a tile together: they stay in the second-level cache
-SUM_BYTES = 1 << 20  # of all sums of all parts together, at most, or an eighth of the values between groups
+SUM_BYTES = 1 << 20  # of all sums of all parts together, at most, or a 24th of the values between groups: they are cleared and added up
 FOOTPRINT = 512 << 10  # bytes of the values between groups from which tiles are worth it
 THREADS_NS = 100_000  # estimated nanoseconds of the groups from which threads are worth it
 LEAST_LENGTH, LEAST_WORK = 64, 1 << 14  # of an axis, and of the loops over it in elements times records: below, nothing is tried
@@ -429,7 +429,8 @@ def _made(schedule, members, n, users):
     rows_of_tile = max(MULTIPLE, TILE_BYTES // max(1, sum(rows.values()))) if len(members) > 1 else most
     tiles.rows = max(MULTIPLE, min(rows_of_tile, most) // MULTIPLE * MULTIPLE)
     sum_bytes = sum(s.step for s in tiles.sums)
-    tiles.parts = max(1, min(PARTS, tiles.count, max(SUM_BYTES, between // 8) // max(1, sum_bytes)))
+    most = max(1, min(PARTS, tiles.count, max(SUM_BYTES, between // 24) // max(1, sum_bytes)))
+    tiles.parts = 1 << (most.bit_length() - 1)  # a power of two, which the usual numbers of threads share evenly
     for s in tiles.sums:
         s.storage = schedule.new_storage(Type(s.dtype, (tiles.parts * s.step // ITEMSIZE[s.dtype],)))
     return tiles
