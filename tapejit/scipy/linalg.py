@@ -4,6 +4,8 @@
 Read next: `ops/linalg.py`, `ops/decompositions.py`, `ops/matrix_functions.py` (the rows and what they say of equal eigenvalues).
 """
 
+import functools
+
 import numpy as np
 
 from ..ops.decompositions import eigh_shapes
@@ -125,7 +127,13 @@ def cholesky(a, lower=False, overwrite_a=False, check_finite=True):
 def cho_factor(a, lower=False, overwrite_a=False, check_finite=True):
     (a,) = _checked((a,), check_finite)
     factor = np.linalg.cholesky(_square(a), upper=not lower)
-    return factor + (np.triu(a, 1) if lower else np.tril(a, -1)), lower  # LAPACK leaves the other triangle as it is
+    return factor + (np.triu(a, 1) if lower else np.tril(a, -1)) if _keeps_other_triangle() else factor, lower
+
+
+@functools.cache
+def _keeps_other_triangle():
+    """Whether SciPy's cho_factor leaves the other triangle as LAPACK does; since SciPy 1.18 it is zero."""
+    return bool(scipys(__name__, "cho_factor")(np.array([[4.0, 1.0], [1.0, 4.0]]))[0][1, 0])
 
 
 @drop_in
