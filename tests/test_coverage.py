@@ -19,14 +19,17 @@ FILE = Path(tj.__file__).parent / "COVERAGE.md"
 
 def versions_of_the_table():
     scipy = pytest.importorskip("scipy")
-    return np.lib.NumpyVersion(np.__version__) >= "2.4.0" and np.lib.NumpyVersion(scipy.__version__) >= "1.17.0"
+    return np.__version__.startswith("2.4.") and scipy.__version__.startswith("1.17.")
 
 
 def test_the_table_is_what_the_generator_prints():
     """After a change: python -m tapejit.coverage --write"""
-    if not versions_of_the_table():
-        pytest.skip("the table lists the functions of NumPy 2.4 and SciPy 1.17")
-    assert FILE.read_text() == table()
+    if versions_of_the_table():
+        assert FILE.read_text() == table()
+        return
+    # The file is that of NumPy 2.4 and SciPy 1.17. What others have is covered as well: as many functions as are listed.
+    counts = [line.split("|")[2:4] for line in table().splitlines() if line.startswith("| ") and line.count("|") == 10 and "(`" in line]
+    assert len(counts) > 15 and all(int(listed) == int(covered) for listed, covered in counts)
 
 
 def test_names_are_listed_once():
