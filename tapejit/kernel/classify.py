@@ -108,6 +108,11 @@ class Facts:
         self._classify()
         self._order(late_inputs)
 
+    def uses(self):
+        """How often each value is used, by records and as an output."""
+        outputs = np.array(self.tape.outputs, np.int64)
+        return np.bincount(self.operand_column, minlength=self.n) + np.bincount(outputs, minlength=self.n)
+
     def views_and_updates(self):
         """The ids of the records of these kinds in the order in which they run."""
         order = self.order

@@ -112,7 +112,7 @@ class Schedule:
             return
         if any(op == _MATMUL and products(self, k) > NUMPY_MATMUL for k, op in enumerate(facts.op)):  # it may be left to NumPy
             return
-        uses = np.bincount(facts.operand_column, minlength=facts.n) + np.bincount(np.array(facts.tape.outputs, np.int64), minlength=facts.n)
+        uses = facts.uses()
         for position in facts.added:
             k, chain = facts.tape.outputs[position], []
             while facts.kind[k] == classify.UPDATE and facts.op[k] == _INDEX_ADD and uses[k] == 1:
@@ -357,28 +357,22 @@ class Schedule:
 
     def close(self, kind, v, place, after=-1):
         """Let a loop over the shape of v bring v to `place` (storage, offset, strides) as an output of this kind; return its number."""
-        facts = self.facts
-        t = facts.type[v]
-        shape = facts.squeezed[t]
-        g = self.loop_for(shape, (v,), after)
-        loop = self.groups[g]
-        source = self.alias.get(v, v)
-        if self.register[v] != g:
-            place_of_v = self.where(v)
-            self.read(place_of_v[0], g)
-            source = loop.read(place_of_v, facts.dtype[t])
-        loop.closings.append((kind, source, facts.dtype[t], place))
-        loop.live += 1
-        storage = place[0]
-        self.born.setdefault(storage, g)
-        return g
+        t = self.facts.type[v]
+        g = self.loop_for(self.facts.squeezed[t], (v,), after)
+        source = self.alias.get(v, v) if self.register[v] == g else self.where(v)
+        return self._closed(g, kind, source, self.facts.dtype[t], place)
 
     def close_place(self, kind, source, shape, dtype, place):
         """Let a loop over `shape` bring the elements at a place to another as an output of this kind; return its number."""
-        g = self.loop_for(shape, ())
+        return self._closed(self.loop_for(shape, ()), kind, source, dtype, place)
+
+    def _closed(self, g, kind, source, dtype, place):
+        """Give loop g an output from one of its registers, or from the place `source`; return g."""
         loop = self.groups[g]
-        self.read(source[0], g)
-        loop.closings.append((kind, loop.read(source, dtype), dtype, place))
+        if isinstance(source, tuple):
+            self.read(source[0], g)
+            source = loop.read(source, dtype)
+        loop.closings.append((kind, source, dtype, place))
         loop.live += 1
         self.born.setdefault(place[0], g)
         return g

@@ -5,6 +5,7 @@ are the whole array nobody makes the zeros; where they leave gaps along one axis
 """
 
 from ..ops import OPS
+from ..ops.linear import disjoint
 from . import classify
 
 _INDEX_ADD, _BROADCAST = OPS["index_add"].code, OPS["broadcast"].code
@@ -24,7 +25,7 @@ def gathered_parts(facts, is_zero):
         else:
             chain = chain_of.get(x)
             if uses is None:
-                uses = _uses(facts)
+                uses = facts.uses()
             if chain is None or uses[x] > 1 or (facts.late and facts.late[k] != facts.late[x]):
                 continue
         chain.append(k)
@@ -58,49 +59,17 @@ def _gaps(parts, shape):
     return tuple(gaps) if 2 * sum(idx[axis][1] for idx in gaps) < shape[axis] else None
 
 
-def _uses(facts):
-    """How often each value is used."""
-    uses = [0] * facts.n
-    for o in facts.operands:
-        uses[o] += 1
-    for o in facts.tape.outputs:
-        uses[o] += 1
-    return uses
-
-
 def _first_parts(facts, chain):
     """The records of a chain whose part has no element in common with those before it."""
     found, points, slices = [], set(), []  # of all parts so far, those that are single elements and the others
     for k in chain:
         idx = facts.tape.params_of(k)[0]
         is_point = all(isinstance(item, int) for item in idx)
-        apart = idx not in points if is_point else not points or (len(points) <= MOST_PARTS and all(_disjoint(idx, other) for other in points))
-        if apart and len(slices) <= MOST_PARTS and all(_disjoint(idx, other) for other in slices):
+        apart = idx not in points if is_point else not points or (len(points) <= MOST_PARTS and all(disjoint(idx, other) for other in points))
+        if apart and len(slices) <= MOST_PARTS and all(disjoint(idx, other) for other in slices):
             found.append(k)
         if is_point:
             points.add(idx)
         else:
             slices.append(idx)
     return found
-
-
-def _disjoint(a, b):
-    """Whether two basic indices, as in `ops/linear.py`, have no element in common, as far as one axis tells."""
-    for one, other in zip(a, b):
-        one, other = _range(one), _range(other)
-        if one[-1] < other[0] or other[-1] < one[0]:
-            return True
-        if len(one) == 1 and one[0] not in other or len(other) == 1 and other[0] not in one:
-            return True
-        if abs(one.step) == abs(other.step) and (one[0] - other[0]) % one.step:
-            return True
-    return False
-
-
-def _range(item):
-    """The indices along an axis, ascending."""
-    if isinstance(item, int):
-        return range(item, item + 1)
-    start, count, step = item
-    out = range(start, start + count * step, step) if step else range(start, start + 1)
-    return out if out.step > 0 else out[::-1]

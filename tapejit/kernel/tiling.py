@@ -2,8 +2,9 @@
 
 What lies between such groups then stays in the cache, is as large as a piece, and the pieces are shared out to threads. A value fits when
 each of its rows is made and read by the same piece: then it is *tiled*. The axis need not be the first: a value that the pieces write
-across (it has axes outside of the tiled one) must live in the pieces alone, where it is laid out anew. Values that every piece reads are not written meanwhile. What is
-summed over the axis is summed part by part, in memory of its own per part, and at last over the parts: a fixed order, whoever computes.
+across (it has axes outside of the tiled one) must live in the pieces alone, where it is laid out anew. Values that every piece reads are
+not written meanwhile. What is summed over the axis is summed part by part, in memory of its own per part, and at last over the parts: a
+fixed order, whoever computes.
 
 Groups in between that do not depend on the others run before them, the rest after; storages say who depends on whom.
 Read next: `plan.py` (where tiled values lie), `encode.py`, the TILES instruction in csrc/program.h.
@@ -425,9 +426,9 @@ def _made(schedule, members, n, users):
     tiles.threads = ns >= THREADS_NS
     if not tiles.threads and (len(members) < 2 or between < FOOTPRINT):
         return None
-    most = -(-n // PARTS)
-    rows_of_tile = max(MULTIPLE, TILE_BYTES // max(1, sum(rows.values()))) if len(members) > 1 else most
-    tiles.rows = max(MULTIPLE, min(rows_of_tile, most) // MULTIPLE * MULTIPLE)
+    rows_of_part = -(-n // PARTS)
+    rows_of_tile = max(MULTIPLE, TILE_BYTES // max(1, sum(rows.values()))) if len(members) > 1 else rows_of_part
+    tiles.rows = max(MULTIPLE, min(rows_of_tile, rows_of_part) // MULTIPLE * MULTIPLE)
     sum_bytes = sum(s.step for s in tiles.sums)
     most = max(1, min(PARTS, tiles.count, max(SUM_BYTES, between // 24) // max(1, sum_bytes)))
     tiles.parts = 1 << (most.bit_length() - 1)  # a power of two, which the usual numbers of threads share evenly

@@ -72,6 +72,32 @@ def slices(idx):
     return tuple(out)
 
 
+def disjoint(a, b):
+    """Whether two basic indices of one array have no element in common, as far as one axis tells."""
+    for one, other in zip(a, b):
+        if type(one) is int and type(other) is int:
+            if one != other:
+                return True
+            continue
+        one, other = _positions(one), _positions(other)
+        if not one or not other or one[-1] < other[0] or other[-1] < one[0]:
+            return True
+        if len(one) == 1 and one[0] not in other or len(other) == 1 and other[0] not in one:
+            return True
+        if one.step == other.step and (one[0] - other[0]) % one.step:
+            return True
+    return False
+
+
+def _positions(item):
+    """Where an item of a basic index looks along its axis, as an ascending range."""
+    if isinstance(item, int):
+        return range(item, item + 1)
+    start, count, step = item
+    found = range(start, start + count * step, step) if step else range(start, start + 1)
+    return found if found.step > 0 else found[::-1]
+
+
 def index_shape(idx):
     return tuple(item[1] for item in idx if not isinstance(item, int))
 

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from ..ops import OPS, REAL_OF
-from ..ops.linear import index_shape
+from ..ops.linear import disjoint, index_shape
 from ..ops.table import broadcast_shape
 from ..tape.types import DTYPE_OF_NAME
 
@@ -374,7 +374,7 @@ def _index(builder, operands, params):
         written = builder.tape.params_of(x)[0]
         if written == idx:
             return value
-        if _disjoint(written, idx):
+        if disjoint(written, idx):
             return _emit(builder, "index", (base,), idx)
     if name == "reshape" and not index_shape(idx):
         return _element_of_reshape(builder, x, idx)
@@ -415,16 +415,6 @@ def _element_of_reshape(builder, x, idx):
         flat, i = divmod(flat, n)
         source.append(i)
     return _emit(builder, "index", (base,), tuple(reversed(source))) if source else base
-
-
-def _disjoint(a, b):
-    """True when two indices of one array surely touch no common element."""
-    for p, q in zip(a, b):
-        p0, p1 = (p, p) if isinstance(p, int) else (min(p[0], p[0] + (p[1] - 1) * p[2]), max(p[0], p[0] + (p[1] - 1) * p[2]))
-        q0, q1 = (q, q) if isinstance(q, int) else (min(q[0], q[0] + (q[1] - 1) * q[2]), max(q[0], q[0] + (q[1] - 1) * q[2]))
-        if p1 < q0 or q1 < p0:
-            return True
-    return False
 
 
 @_identity("index_set")
